@@ -1,0 +1,5 @@
+"""`python -m dmscan`."""
+
+from dmscan.cli.app import run
+
+run()

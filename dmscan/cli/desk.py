@@ -1,0 +1,88 @@
+"""What one scan says while it runs: finds as NDJSON lines, progress on a terminal, notes and troubles on stderr."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from dmscan.cli.form import Lines
+from dmscan.cli.output import say
+from dmscan.cli.task import Task
+from dmscan.clock import Clock
+from dmscan.core.models import Opportunity
+from dmscan.core.report import Progress, ScanReport, Trouble
+from dmscan.errors import DmscanError, OutputError
+from dmscan.render.text import visible
+
+
+class Desk:
+    """The scanner's listener. Output that fails ends the scan early but well: `broken` is raised when all is stored."""
+
+    def __init__(self, task: Task, clock: Clock) -> None:
+        self.scan_id = str(uuid.uuid4())
+        self.troubles: list[Trouble] = []
+        self.broken: OutputError | None = None
+        self._task, self._clock = task, clock
+        self._lines = Lines(task.form, self.scan_id, task.source)
+        self._show: Callable[[Progress], None] = lambda _: None
+        self._stop: Callable[[], None] = lambda: None
+
+    def begin(self, stop: Callable[[], None]) -> None:
+        """Says what there is to say before the first answer; `stop` ends the scan."""
+        self._stop = stop
+        for note in self._task.notes:
+            self.note(note)
+        self._print(lambda: self._lines.begin(self._clock.seconds(), self._task.request))
+
+    def found(self, opportunity: Opportunity) -> None:
+        self._print(lambda: self._lines.found(opportunity, self._clock.seconds()))
+
+    def progress(self, progress: Progress) -> None:
+        self._show(progress)
+
+    def trouble(self, error: DmscanError) -> None:
+        """Notes what went wrong beside the scan; it is told with the scan's own troubles."""
+        self.troubles.append(Trouble(error.exit_code, str(error)))
+
+    def note(self, text: str) -> None:
+        if not self._task.quiet:
+            say(f"{self._prefix}{text}")
+
+    def tell_troubles(self, report: ScanReport) -> None:
+        for trouble in report.troubles:
+            where = f" [{trouble.game}]" if trouble.game else ""
+            times = f" ({trouble.count} times)" if trouble.count > 1 else ""
+            say(f"{self._prefix}{visible(trouble.message)}{where}{times}")
+
+    def show(self, report: ScanReport) -> None:
+        """Prints the report. Raises OutputError or ReaderGone, also for what could not be printed meanwhile."""
+        if self.broken:
+            raise self.broken
+        self._task.form.show(report)
+
+    @contextmanager
+    def bar(self) -> Iterator[None]:
+        """A progress bar on a terminal that shows nothing else meanwhile."""
+        if self._task.quiet or not os.isatty(2) or (self._task.form.streams and os.isatty(1)):
+            yield
+            return
+        from dmscan.cli.progress import Bar  # noqa: PLC0415 - rich, for a terminal only
+
+        with Bar(float(self._task.request.rate)) as bar:
+            self._show = bar.update
+            yield
+
+    @property
+    def _prefix(self) -> str:
+        return "[sandbox] " if self._task.sandbox else "dmscan: "
+
+    def _print(self, write: Callable[[], None]) -> None:
+        if self.broken:
+            return
+        try:
+            write()
+        except OutputError as error:
+            self.broken = error
+            self._stop()

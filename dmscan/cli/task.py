@@ -1,0 +1,80 @@
+"""What one `scan` is to do, decided before anything is opened or sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from msgspec import structs
+
+from dmscan.cli.form import Form, form
+from dmscan.cli.options import parse, parse_duration
+from dmscan.cli.request import scan_request
+from dmscan.core.models import Exit
+from dmscan.core.report import ScanRequest
+from dmscan.errors import SettingsError, UsageError
+from dmscan.settings import Settings, history_file, load
+from dmscan.wiring import signer, throwaway_keys
+
+WITHOUT_A_KEY = "set DMARKET_PUBLIC_KEY and DMARKET_SECRET_KEY"
+SANDBOX_SHARE = Fraction(9, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`wait_s` is how long to wait for another storing scan; `notes` are told on stderr before the scan."""
+
+    request: ScanRequest
+    form: Form
+    settings: Settings
+    sandbox: bool
+    store: bool
+    wait_s: int
+    fail_empty: bool
+    quiet: bool
+    verbose: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        return "sandbox" if self.sandbox else self.settings.api_url
+
+
+def task(typed: Mapping[str, Any]) -> Task:
+    """Raises UsageError, SettingsError or OutputError, each naming what to change."""
+    planned = Task(
+        request=scan_request(typed),
+        form=form(typed),
+        settings=Settings("", throwaway_keys(), history_file(typed["db"], "sandbox.db")) if typed["sandbox"] else load(os.environ, typed["db"]),
+        sandbox=typed["sandbox"],
+        store=not typed["no_store"],
+        wait_s=parse("--wait", typed["wait"], parse_duration) or 0,
+        fail_empty=typed["fail_empty"],
+        quiet=typed["quiet"],
+        verbose=typed["verbose"],
+    )
+    if planned.sandbox:
+        return planned if typed["rate"] else _at_sandbox_rate(planned)
+    return planned if signer(planned.settings) else _keyless(planned)
+
+
+def _at_sandbox_rate(planned: Task) -> Task:
+    """As fast as the sandbox's own limits allow."""
+    from dmscan.sandbox.parameters import DEMO  # noqa: PLC0415 - only a sandbox scan needs it
+
+    return replace(planned, request=structs.replace(planned.request, rate=DEMO.rate * SANDBOX_SHARE))
+
+
+def _keyless(planned: Task) -> Task:
+    """Without a key only quotes can be read: one unit from the quoted ask into the quoted bid (design chapter 4)."""
+    if planned.request.exits == (Exit.RELIST,):
+        raise SettingsError(f"--exit relist needs sales, which need a key: {WITHOUT_A_KEY}, or use --exit instant.")
+    if planned.request.rules.max_lock_days is not None:
+        raise UsageError(f"--max-lock-days needs a key, because quotes do not show locks: {WITHOUT_A_KEY}.")
+    cause = f"keys are not sent to {planned.settings.api_url}" if planned.settings.keys else "no key is set"
+    note = f"{cause}: scanning quotes only, instant finds of one unit, unconfirmed (bids may be restricted); for the rest {WITHOUT_A_KEY}."
+    return replace(planned, request=structs.replace(planned.request, exits=(Exit.INSTANT,)), notes=(note,))

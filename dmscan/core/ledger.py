@@ -1,0 +1,97 @@
+"""The running account of a scan: what was found, what was refused and why, what went wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
+
+from dmscan.core.judge import Verdict, passes_if_renewed
+from dmscan.core.models import Evidence, Exit, Game, Need, Opportunity, Quote, Reason
+from dmscan.core.money import Cents
+from dmscan.core.report import Example, Pair, ScanRequest, Trouble
+from dmscan.core.units import SAMPLE, sale_and_ask, units_differ
+from dmscan.errors import DmscanError, ExitCode
+
+EXAMPLES = 3
+
+
+class Ledger:
+    """Counts titles and verdicts; `publish` is called with each opportunity as soon as it is certain.
+
+    Relist finds are held back until enough titles have shown that sales and asks are of one unit.
+    """
+
+    def __init__(self, request: ScanRequest, publish: Callable[[Opportunity], None]) -> None:
+        self._request, self._publish = request, publish
+        self._sample: list[tuple[Cents, Cents]] = []
+        self._held: list[tuple[Pair, Quote, tuple[Opportunity, ...]]] = []
+        self._units_proved = False
+        self.units_differ = False
+        self.titles = self.candidates = self.judged = self.pass_if_renewed = 0
+        self.found: list[Opportunity] = []
+        self.rejected: dict[Pair, Counter[str]] = {pair: Counter() for pair in request.pairs}
+        self.examples: dict[Pair, dict[str, tuple[Example, ...]]] = {pair: {} for pair in request.pairs}
+        self._troubles: dict[tuple[ExitCode, Game | None, str], Trouble] = {}
+
+    @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        return tuple(self._troubles.values())
+
+    def trouble(self, error: DmscanError, game: Game | None = None) -> None:
+        """Notes a failure; the same code, game and endpoint are one entry with a count."""
+        endpoint = getattr(error, "endpoint", "")
+        key = (error.exit_code, game, endpoint)
+        known = self._troubles.get(key)
+        fresh = Trouble(error.exit_code, str(error), game, endpoint)
+        self._troubles[key] = replace(known, count=known.count + 1) if known else fresh
+
+    def refuse(self, pair: Pair, quote: Quote, reason: Reason) -> None:
+        self.rejected[pair][reason] += 1
+        shown = self.examples[pair].get(reason, ())
+        if len(shown) < EXAMPLES:
+            self.examples[pair][reason] = (*shown, Example(quote.game, quote.title, quote.ask, quote.bid))
+
+    def settle(self, evidence: Evidence, verdicts: Mapping[Pair, Verdict]) -> None:
+        """Books the verdicts on one title; what still needs an answer counts as not confirmed."""
+        for pair, verdict in verdicts.items():
+            if isinstance(verdict, Reason):
+                self.refuse(pair, evidence.quote, verdict)
+                if pair[1] is Exit.RELIST:
+                    self.pass_if_renewed += passes_if_renewed(verdict, evidence, self._request.rules)
+            elif isinstance(verdict, Need):
+                self.refuse(pair, evidence.quote, Reason.NOT_CONFIRMED)
+            elif pair[1] is Exit.RELIST and not self._units_proved:
+                self._held.append((pair, evidence.quote, verdict))
+            else:
+                self._accept(verdict)
+        self._sample_units(evidence)
+
+    def close(self) -> None:
+        """Decides on what is still held back, on the titles there are."""
+        if not self._units_proved:
+            self._prove_units()
+
+    def _sample_units(self, evidence: Evidence) -> None:
+        if self._units_proved:
+            return
+        known = sale_and_ask(evidence)
+        self._sample += [known] if known else []
+        if len(self._sample) >= SAMPLE:
+            self._prove_units()
+
+    def _prove_units(self) -> None:
+        self.units_differ = units_differ(self._sample)
+        self._units_proved = not self.units_differ
+        for pair, quote, opportunities in self._held:
+            if self.units_differ:
+                self.refuse(pair, quote, Reason.NOT_CONFIRMED)
+            else:
+                self._accept(opportunities)
+        self._held.clear()
+
+    def _accept(self, opportunities: tuple[Opportunity, ...]) -> None:
+        for opportunity in opportunities:
+            self.found.append(opportunity)
+            self._publish(opportunity)

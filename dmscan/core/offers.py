@@ -1,0 +1,36 @@
+"""Which offers can be bought, in which order (design chapter 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dmscan.core.models import Offer, Reason, Rules
+from dmscan.core.rules import band_of, later
+
+DAY = 86400
+
+
+def lock_days(offer: Offer, now: int) -> int:
+    """Days until the item may leave for Steam, rounded up."""
+    return 0 if offer.unlock_at is None else max(0, -((now - offer.unlock_at) // DAY))
+
+
+def obstacle(offer: Offer, rules: Rules, now: int) -> Reason | None:
+    """Why an offer is not buyable; `None` if it is."""
+    if offer.p2p or offer.reserved or band_of(offer.price, rules) is None:
+        return Reason.NO_BUYABLE_OFFER
+    if rules.max_lock_days is not None and lock_days(offer, now) > rules.max_lock_days:
+        return Reason.LOCK_TOO_LONG
+    return None if offer.resellable else Reason.NOT_RESELLABLE
+
+
+def buyable(offers: Iterable[Offer], rules: Rules, now: int) -> tuple[tuple[Offer, ...], Reason]:
+    """The buyable offers by (price, createdAt, offerId), and the furthest reason why others are not."""
+    kept, furthest = [], Reason.NO_BUYABLE_OFFER
+    for offer in offers:
+        reason = obstacle(offer, rules, now)
+        if reason is None:
+            kept.append(offer)
+        else:
+            furthest = later(furthest, reason)
+    return tuple(sorted(kept, key=lambda offer: (offer.price, offer.created_at, offer.offer_id))), furthest

@@ -1,0 +1,36 @@
+"""The order of opportunities and what they come to together (design chapter 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dmscan.core.models import Leg, Opportunity
+from dmscan.core.report import Totals
+
+SORTS: dict[str, Callable[[Opportunity], Any]] = {
+    "profit-per-day": lambda found: -found.profit_per_day,
+    "profit": lambda found: -found.net_profit,
+    "roi": lambda found: -found.roi,
+    "cost": lambda found: found.cost,
+    "days": lambda found: found.hold_days + (found.days_to_fill or 0),
+    "title": lambda found: found.title,
+}
+"""The choices of `--sort`; among equals the default order holds."""
+
+
+def rank(opportunities: Iterable[Opportunity], sort: str = "profit-per-day") -> tuple[Opportunity, ...]:
+    """The opportunities in order; none is lost or added."""
+    first = SORTS[sort]
+    return tuple(sorted(opportunities, key=lambda found: (first(found), -found.profit_per_day, -found.roi, *found.key)))
+
+
+def totals(opportunities: Iterable[Opportunity]) -> Totals:
+    """Capital and net profit in cents, each offer counted once, in its best exit."""
+    best: dict[object, Leg] = {}
+    for found in opportunities:
+        for leg in found.legs:
+            key = leg.offer.offer_id if leg.offer else (found.game, found.title, found.phase, found.entry)
+            if key not in best or leg.net_profit > best[key].net_profit:
+                best[key] = leg
+    return Totals(sum(leg.ask for leg in best.values()), sum(leg.net_profit for leg in best.values()))

@@ -1,0 +1,145 @@
+"""What a scan was asked and what it answers: the records between the scanner and everything that shows or stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from msgspec import Struct
+
+from dmscan.core.models import Entry, Exit, Game, Opportunity, Rules
+from dmscan.core.money import Cents
+from dmscan.errors import ExitCode, most_specific
+
+Pair = tuple[Entry, Exit]
+
+
+class ScanRequest(Struct, frozen=True):
+    """One scan as asked for. `levels` and the limits are as typed; `rules` is what follows from them."""
+
+    games: tuple[Game, ...]
+    entries: tuple[Entry, ...]
+    exits: tuple[Exit, ...]
+    rules: Rules
+    levels: tuple[str, ...] = ()
+    min_price: Cents | None = None
+    max_price: Cents | None = None
+    min_roi: Fraction | None = None
+    titles: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    fee: Fraction | None = None
+    sort: str = "profit-per-day"
+    limit: int | None = None
+    rate: Fraction = Fraction(2)
+    deadline_s: int = 300
+    max_requests: int | None = None
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The entry and exit pairs asked for; an own target is only ever relisted."""
+        return tuple((entry, exit_) for entry in self.entries for exit_ in self.exits if entry is Entry.OFFER or exit_ is Exit.RELIST)
+
+
+class Trouble(Struct, frozen=True):
+    """Something that failed: where, how often and with which exit code; `message` is one sentence."""
+
+    code: ExitCode
+    message: str
+    game: Game | None = None
+    endpoint: str = ""
+    count: int = 1
+
+
+class Traffic(Struct, frozen=True):
+    """What a scan cost at the market: requests sent by endpoint (retries included), answer times in milliseconds."""
+
+    requests: Mapping[str, int] = {}
+    retries: int = 0
+    rate_limited: int = 0
+    failed: int = 0
+    api_ms: tuple[int, int] | None = None
+
+    @property
+    def sent(self) -> int:
+        return sum(self.requests.values())
+
+
+class ScanStats(Struct, frozen=True):
+    """The funnel in numbers. `skipped` counts rows dropped at the border, `fee_rows_ignored` fee rows not understood."""
+
+    titles: int = 0
+    candidates: int = 0
+    judged: int = 0
+    skipped: int = 0
+    fee_rows_ignored: int = 0
+    pass_if_renewed: int = 0
+    gone_at_recheck: int = 0
+    cache_hits: int = 0
+    cache_misses: int = 0
+    elapsed_s: float = 0.0
+    rss_mb: int = 0
+    db_ms: tuple[int, int] | None = None
+    traffic: Traffic = Traffic()
+
+
+class Example(Struct, frozen=True):
+    """A refused title shown with its reason by `--why`."""
+
+    game: Game
+    title: str
+    ask: Cents | None
+    bid: Cents | None
+
+
+class ScanReport(Struct, frozen=True):
+    """A finished (or cut) scan. `rejected` counts titles per pair and reason; times are Unix seconds."""
+
+    scan_id: str
+    source: str
+    request: ScanRequest
+    started_at: int
+    finished_at: int
+    complete: bool
+    coverage: Fraction
+    signed: bool
+    fee_sources: Mapping[Game, str]
+    stats: ScanStats
+    rejected: Mapping[Pair, Mapping[str, int]]
+    opportunities: tuple[Opportunity, ...]
+    troubles: tuple[Trouble, ...] = ()
+    examples: Mapping[Pair, Mapping[str, tuple[Example, ...]]] = {}
+    seconds_for_all: int | None = None
+    hidden: int = 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether anything came out: titles were judged, or all were refused on their quotes."""
+        stats = self.stats
+        return stats.judged > 0 or (stats.titles > 0 and stats.candidates == 0)
+
+    def exit_code(self, *, fail_empty: bool = False) -> ExitCode:
+        """The most specific of what happened (design chapter 7); missing data counts as partial if some came."""
+        softened = {ExitCode.NO_DATA, ExitCode.RATE_LIMITED} if self.usable else set()
+        codes = {ExitCode.PARTIAL if trouble.code in softened else trouble.code for trouble in self.troubles}
+        if fail_empty and not self.opportunities:
+            codes.add(ExitCode.NOTHING_FOUND)
+        return most_specific(codes)
+
+
+class Progress(Struct, frozen=True):
+    """How far a scan is, for a person who waits; `calls_left` is an estimate."""
+
+    titles: int
+    candidates: int
+    judged: int
+    found: int
+    sent: int
+    sweeping: bool
+    calls_left: int | None = None
+
+
+class Totals(Struct, frozen=True):
+    """Capital and net profit with each offer counted once, in its best exit (design chapter 4.4)."""
+
+    capital: Cents
+    net_profit: Cents

@@ -1,0 +1,39 @@
+"""The quote rules: refuse most titles on the quote alone, the cheapest rule first (design chapter 4)."""
+
+from __future__ import annotations
+
+from dmscan.core.fees import most_proceeds
+from dmscan.core.games import has_phases
+from dmscan.core.models import FeeSchedule, Quote, Reason, Rules
+from dmscan.core.rules import refusal_at_best
+
+
+def screen_instant(quote: Quote, fees: FeeSchedule, rules: Rules) -> Reason | None:
+    """Sound: a title is refused only if no unit could pass.
+
+    The quoted ask bounds every cost from below, the quoted bid every sale price from above, and no fee is below 0: so what
+    fails before the fee fails after it, and the fee is looked at last.
+    """
+    if quote.ask is None:
+        return Reason.NO_ASK
+    if quote.bid is None:
+        return Reason.NO_BID
+    if _above_all_bands(quote.ask, rules):
+        return Reason.ASK_ABOVE_MAX
+    return refusal_at_best(quote.bid, quote.ask, rules) or refusal_at_best(most_proceeds(fees, quote.bid, quote.at), quote.ask, rules)
+
+
+def screen_relist(quote: Quote, rules: Rules) -> Reason | None:
+    """Without phases the cheapest ask caps the price of a relist, so one below every band ends it (design chapter 4)."""
+    if quote.ask is None:
+        return Reason.NO_ASK
+    if _above_all_bands(quote.ask, rules):
+        return Reason.ASK_ABOVE_MAX
+    if quote.ask < rules.bands[0].low and not has_phases(quote.game, quote.title):
+        return Reason.NO_BUYABLE_OFFER
+    return None
+
+
+def _above_all_bands(ask: int, rules: Rules) -> bool:
+    highest = rules.bands[-1].high
+    return highest is not None and ask > highest

@@ -1,0 +1,32 @@
+"""Which titles are asked for: globs, case-insensitive, and what may be shown (design chapter 4.4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from fnmatch import translate
+
+
+class TitleFilter:
+    """`--title` and `--exclude`: a title is wanted if a wanted glob matches (or none is given) and no excluded one does."""
+
+    def __init__(self, wanted: Iterable[str] = (), excluded: Iterable[str] = ()) -> None:
+        self._wanted, self._excluded = _Globs(wanted), _Globs(excluded)
+
+    def wants(self, title: str) -> bool:
+        return (not self._wanted or self._wanted.match(title)) and not self._excluded.match(title)
+
+
+class _Globs:
+    def __init__(self, patterns: Iterable[str]) -> None:
+        texts = [pattern.lower() for pattern in patterns]
+        self._exact = frozenset(texts)
+        self._regex = re.compile("|".join(map(translate, texts))) if texts else None
+
+    def __bool__(self) -> bool:
+        return bool(self._exact)
+
+    def match(self, title: str) -> bool:
+        """A glob that equals the title matches it even if it holds `[`."""
+        lowered = title.lower()
+        return lowered in self._exact or bool(self._regex and self._regex.match(lowered))

@@ -1,0 +1,145 @@
+"""The history as the rest of dmscan sees it: begin a scan, record what it found, remember when the fees were asked for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import ceil
+from pathlib import Path
+
+from msgspec import Struct
+
+from dmscan.clock import Clock
+from dmscan.core.models import Game
+from dmscan.core.report import ScanReport
+from dmscan.errors import ExitCode
+from dmscan.history import rows
+from dmscan.history.database import Database
+
+_FAILED = {ExitCode.BUG, ExitCode.NO_DATA, ExitCode.KEY_REFUSED, ExitCode.CLOCK_SKEWED, ExitCode.RATE_LIMITED, ExitCode.API_CHANGED}
+
+_BEGIN = rows.insert("scans", "scan_id source_id status started_at request dmscan_version") + " ON CONFLICT (scan_id) DO NOTHING"
+_END = """
+UPDATE scans SET status = ?, finished_at = ?, complete = ?, coverage = ?, signed = ?, exit_code = ?,
+    stats = ?, fee_sources = ?, troubles = ?
+WHERE id = ?"""
+_FEE_ATTEMPT = (
+    rows.insert("fee_attempts", "source_id game day answered")
+    + " ON CONFLICT (source_id, game, day) DO UPDATE SET answered = max(answered, excluded.answered)"
+)
+_FEE_ATTEMPTED = "SELECT 1 FROM fee_attempts JOIN sources ON sources.id = source_id WHERE url = ? AND game = ? AND day = ?"
+
+
+class ScanStart(Struct, frozen=True):
+    """What is known of a scan when it begins; `request` is its JSON text, `started_at` Unix seconds."""
+
+    scan_id: str
+    started_at: int
+    request: str
+    dmscan_version: str
+
+
+class ScanEnd(Struct, frozen=True):
+    """What the report does not say of a scan's end; `stats` is the JSON text of its statistics."""
+
+    exit_code: ExitCode
+    stats: str
+
+
+class History:
+    """One source's part of the database. Every method raises HistoryError, and has then stored nothing."""
+
+    def __init__(self, database: Database, source: str) -> None:
+        self._database = database
+        self._source = source
+
+    async def begin(self, start: ScanStart) -> None:
+        """Stores that the scan runs, so that one which dies is known too."""
+        self._database.times_ms.clear()
+        await self._database.write(lambda connection: self._scan(connection, start))
+
+    async def record(self, start: ScanStart, report: ScanReport, end: ScanEnd) -> None:
+        """Stores the scan's end with all its opportunities, legs and rejections; a second record of a scan replaces the first.
+
+        It needs no `begin` before it: a database that was locked then may be free now.
+        """
+
+        def all_of_it(connection: sqlite3.Connection) -> None:
+            scan = self._scan(connection, start)
+            _store_end(connection, scan, report, end)
+            _store_found(connection, scan, report)
+
+        await self._database.write(all_of_it)
+
+    async def note_fee_attempt(self, game: Game, day: int, *, answered: bool) -> None:
+        """Remembers that the game's fees were asked for on `day` (whole days since 1970 UTC)."""
+        await self._database.write(
+            lambda connection: connection.execute(_FEE_ATTEMPT, (self._source_id(connection), game, day, answered)).close()
+        )
+
+    async def fee_attempted(self, game: Game, day: int) -> bool:
+        """Whether the game's fees were already asked for on `day`, answered or not."""
+        return await self._database.run(
+            lambda connection: connection.execute(_FEE_ATTEMPTED, (self._source, game, day)).fetchone() is not None
+        )
+
+    @property
+    def db_ms(self) -> tuple[int, int] | None:
+        """Median and 95th percentile of the scan's transactions so far, in whole milliseconds; `None` before the first."""
+        times = sorted(self._database.times_ms)
+        return (_rank(times, 50), _rank(times, 95)) if times else None
+
+    def _scan(self, connection: sqlite3.Connection, start: ScanStart) -> tuple[int, int]:
+        """The row ids of the scan and its source; both are made if they are missing."""
+        source_id = self._source_id(connection)
+        connection.execute(_BEGIN, (start.scan_id, source_id, "running", start.started_at, start.request, start.dmscan_version))
+        return _id(connection, "SELECT id FROM scans WHERE scan_id = ?", start.scan_id), source_id
+
+    def _source_id(self, connection: sqlite3.Connection) -> int:
+        connection.execute("INSERT INTO sources (url) VALUES (?) ON CONFLICT (url) DO NOTHING", (self._source,))
+        return _id(connection, "SELECT id FROM sources WHERE url = ?", self._source)
+
+
+@asynccontextmanager
+async def open_history(path: Path, source: str, clock: Clock, patience_s: float = 5.0) -> AsyncIterator[History]:
+    """The history at `path` for the data of the base URL `source`; made, with its folder, if there is none.
+
+    HistoryTooNew if a newer dmscan wrote it; HistoryError if it cannot be used or stays locked for `patience_s` seconds.
+    """
+    async with Database(path, clock, patience_s) as database:
+        yield History(database, source)
+
+
+def _store_end(connection: sqlite3.Connection, scan: tuple[int, int], report: ScanReport, end: ScanEnd) -> None:
+    how = (_status(report, end), report.finished_at, report.complete, str(report.coverage), report.signed, end.exit_code)
+    said = (end.stats, rows.json_text(report.fee_sources), rows.json_text(report.troubles))
+    connection.execute(_END, (*how, *said, scan[0]))
+
+
+def _store_found(connection: sqlite3.Connection, scan: tuple[int, int], report: ScanReport) -> None:
+    connection.execute("DELETE FROM opportunities WHERE scan = ?", scan[:1])
+    connection.execute("DELETE FROM rejections WHERE scan = ?", scan[:1])
+    numbered = list(enumerate(report.opportunities, _id(connection, "SELECT coalesce(max(id), 0) + 1 FROM opportunities")))
+    connection.executemany(rows.OPPORTUNITY, ((number, *scan, *rows.opportunity_row(found)) for number, found in numbered))
+    connection.executemany(
+        rows.LEG,
+        ((number, ordinal, scan[1], *leg) for number, found in numbered for ordinal, leg in enumerate(rows.leg_rows(found))),
+    )
+    connection.executemany(rows.REJECTION, ((*scan, *rejection) for rejection in rows.rejection_rows(report)))
+
+
+def _status(report: ScanReport, end: ScanEnd) -> str:
+    if end.exit_code in _FAILED:
+        return "failed"
+    return "finished" if report.complete else "cut"
+
+
+def _id(connection: sqlite3.Connection, sql: str, *values: str) -> int:
+    row: tuple[int] = connection.execute(sql, values).fetchone()
+    return row[0]
+
+
+def _rank(ordered: list[float], percent: int) -> int:
+    """The nearest-rank percentile."""
+    return round(ordered[ceil(len(ordered) * percent / 100) - 1])

@@ -1,0 +1,153 @@
+"""The market as the rest of dmscan sees it: titles in, stamped records out (dmarket-api.md chapters 3 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import TypeVar
+
+from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Offer, Quote, Sale, SaleKind, Stamped, Target
+from dmscan.core.money import Cents
+from dmscan.core.report import Traffic
+from dmscan.market import wire
+from dmscan.market.endpoints import Call, Endpoint
+from dmscan.market.page import Answer, Page
+from dmscan.market.paging import SeenTitles, Trail
+from dmscan.market.transport import Transport
+
+CATALOGUE_PAGES = 5000
+OFFER_PAGES = 100
+FEE_PAGES = 100
+BATCH = 100
+
+T = TypeVar("T")
+
+
+class Market:
+    """All reading of the market. Every method raises MarketError, and BudgetSpent when `--max-requests` is used up."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.skipped = 0
+
+    @property
+    def signed(self) -> bool:
+        return self._transport.signed
+
+    def traffic(self) -> Traffic:
+        return self._transport.traffic()
+
+    @property
+    def skew_s(self) -> float | None:
+        """How far the market's clock was ahead of this computer's at the last answer, in seconds; None before one."""
+        return self._transport.skew_s
+
+    async def close(self) -> None:
+        """Close the connections once what is in flight has had a moment to land."""
+        await self._transport.close()
+
+    async def catalogue(self, game: Game) -> AsyncIterator[Stamped[tuple[Quote, ...]]]:
+        """Page by page the quotes of all titles, each title once. MarketUnavailable if the list repeats or does not end."""
+        trail, seen, cursor = Trail(Endpoint.PRICES, CATALOGUE_PAGES), SeenTitles(), ""
+        while True:
+            page = await self._prices(game, None, cursor)
+            yield Stamped(tuple(quote for quote in page.value.rows if seen.is_new(quote.title)), page.at)
+            cursor = trail.after(page.value.cursor, page.value.received)
+            if not cursor:
+                return
+
+    async def quotes(self, game: Game, titles: Sequence[str]) -> Stamped[tuple[Quote, ...]]:
+        """The quotes of these titles as far as the market knows them; the stamp is the last answer's."""
+        found: dict[str, Quote] = {}
+        at = 0
+        for start in range(0, len(titles), BATCH):
+            batch = titles[start : start + BATCH]
+            answer = await self._batch(game, batch)
+            found |= {quote.title: quote for quote in answer.value if quote.title in set(batch)}
+            at = answer.at
+        return Stamped(tuple(found.values()), at)
+
+    async def offers(self, game: Game, title: str) -> Stamped[tuple[Offer, ...]]:
+        """Every offer of exactly this title, P2P ones too, each once; the stamp is the last page's."""
+        trail, found, cursor = Trail(Endpoint.OFFERS, OFFER_PAGES), dict[str, Offer](), ""
+        while True:
+            onward = [("cursor", cursor)] if cursor else []
+            call = Call(Endpoint.OFFERS, query=_offers_query(game, title) + onward)
+            page = await self._ask(call, lambda answer: wire.offers(game, title, answer))
+            found |= {offer.offer_id: offer for offer in page.value.rows}
+            cursor = trail.after(page.value.cursor, page.value.received)
+            if not cursor:
+                return Stamped(tuple(found.values()), page.at)
+
+    async def targets(self, game: Game, title: str) -> Stamped[tuple[Target, ...]]:
+        """The bids of this title with their limits; on a 400 or 404 the older name of the game is tried once."""
+        older = Call(Endpoint.TARGETS, (wire.OLDER_GAME_IDS[game], title)) if game in wire.OLDER_GAME_IDS else None
+        call = Call(Endpoint.TARGETS, (wire.GAME_IDS[game], title), older=older)
+        return _rows(await self._ask(call, lambda answer: wire.targets(title, answer)))
+
+    async def sales(self, game: Game, title: str, kind: SaleKind = SaleKind.OFFER) -> Stamped[tuple[Sale, ...]]:
+        """The newest 20 sales of one kind, newest first."""
+        query = (("gameId", wire.GAME_IDS[game]), ("title", title), ("limit", "20"), ("txOperationType", kind.value))
+        page = await self._ask(Call(Endpoint.SALES, query=query), lambda answer: wire.sales(kind, answer))
+        return Stamped(tuple(sorted(page.value.rows, key=lambda sale: -sale.at)), page.at)
+
+    async def fees(self, game: Game) -> Stamped[FeeTable]:
+        """All reduced fees of a game. The offset advances by the rows received, because a server may cut a page short."""
+        rows: dict[tuple[str, FeeRow], None] = {}
+        offset = ignored = 0
+        previous = None
+        for _ in range(FEE_PAGES):
+            query = (("gameId", wire.GAME_IDS[game]), ("limit", "10000"), ("offset", str(offset)))
+            answer = await self._transport.ask(Call(Endpoint.FEES, query=query), lambda answer: Stamped(wire.fees(answer), answer.at))
+            page = answer.value.page
+            if not page.received or page == previous:
+                break
+            rows |= dict.fromkeys(page.rows)
+            ignored += page.skipped
+            offset += page.received
+            previous = page
+        table = FeeTable(answer.value.default, answer.value.min_amount, FeeSource.DEFAULT, _by_title(rows), ignored)
+        return Stamped(table, answer.at)
+
+    async def balance(self) -> Cents:
+        """The account's dollars in cents: the cheapest way to try a key."""
+        return await self._transport.ask(Call(Endpoint.BALANCE), wire.balance)
+
+    async def _batch(self, game: Game, titles: Sequence[str]) -> Stamped[tuple[Quote, ...]]:
+        trail, rows, cursor = Trail(Endpoint.PRICES, BATCH), list[Quote](), ""
+        while True:
+            page = await self._prices(game, titles, cursor)
+            rows += page.value.rows
+            cursor = trail.after(page.value.cursor, page.value.received)
+            if not cursor or len(rows) >= len(titles):
+                return Stamped(tuple(rows), page.at)
+
+    async def _prices(self, game: Game, titles: Sequence[str] | None, cursor: str) -> Stamped[Page[Quote]]:
+        body = wire.price_question(game, titles, cursor)
+        return await self._ask(Call(Endpoint.PRICES, body=body), lambda answer: wire.quotes(game, answer))
+
+    async def _ask(self, call: Call, read: Callable[[Answer], Page[T]]) -> Stamped[Page[T]]:
+        page = await self._transport.ask(call, lambda answer: Stamped(read(answer), answer.at))
+        self.skipped += page.value.skipped
+        return page
+
+
+def _offers_query(game: Game, title: str) -> list[tuple[str, str]]:
+    return [
+        ("gameId", wire.GAME_IDS[game]),
+        ("title", title),
+        ("offerType", "all"),
+        ("orderBy", "price"),
+        ("orderDir", "asc"),
+        ("limit", "100"),
+    ]
+
+
+def _rows(page: Stamped[Page[T]]) -> Stamped[tuple[T, ...]]:
+    return Stamped(page.value.rows, page.at)
+
+
+def _by_title(rows: Iterable[tuple[str, FeeRow]]) -> dict[str, tuple[FeeRow, ...]]:
+    grouped: dict[str, list[FeeRow]] = {}
+    for title, row in rows:
+        grouped.setdefault(title, []).append(row)
+    return {title: tuple(found) for title, found in grouped.items()}

@@ -1,0 +1,185 @@
+"""One HTTP exchange at a time, guarded: the only place that knows httpx (reliability.md chapter 5).
+
+A request that was sent is never cancelled, because a cancelled one may keep its pool slot for ever.
+Whoever stops waiting abandons it, and a client with too many abandoned requests is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import ssl
+import zlib
+from collections.abc import Callable, Mapping
+
+import httpx
+from msgspec import Struct
+
+from dmscan import __version__
+from dmscan.market.endpoints import only_reads
+
+POOL = 20
+MAX_BODY = 8 * 2**20
+TIMEOUTS = httpx.Timeout(15, connect=5)
+
+
+class NoAnswer(Exception):
+    """No usable answer; `again` says whether another attempt may help."""
+
+    def __init__(self, reason: str, *, again: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.again = again
+
+
+class Outgoing(Struct, frozen=True):
+    """A request as it goes on the wire; `url` is whole and percent-encoded."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class Reply(Struct, frozen=True):
+    """Header names in lower case; the body is decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def open_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """A client with every trap closed: no redirects (keys would travel), no proxies or CA files from the environment, no HTTP/2."""
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return httpx.AsyncClient(
+        transport=transport,
+        verify=_tls(),
+        trust_env=False,
+        follow_redirects=False,
+        http2=False,
+        timeout=TIMEOUTS,
+        limits=httpx.Limits(max_connections=POOL, max_keepalive_connections=POOL, keepalive_expiry=30),
+        headers={"User-Agent": f"dmscan/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"},
+    )
+
+
+class Exchange:
+    """Sends over one client; `fresh` makes the next one when half of the pool is lost to abandoned requests."""
+
+    def __init__(self, client: httpx.AsyncClient, fresh: Callable[[], httpx.AsyncClient] = open_client) -> None:
+        self._client = client
+        self._fresh = fresh
+        self._flying: set[asyncio.Task[Reply]] = set()
+        self._abandoned: set[asyncio.Task[Reply]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def abandoned(self) -> int:
+        """Requests of the present client that nobody waits for any more."""
+        return len(self._abandoned)
+
+    async def send(self, request: Outgoing, limit_s: float) -> Reply:
+        """The reply within `limit_s` seconds, else NoAnswer. RuntimeError if the request is not one of the reading ones."""
+        target = httpx.URL(request.url)
+        if not only_reads(request.method, target.path):
+            raise RuntimeError(f"{request.method} {target.path} is not one of the reading endpoints.")
+        task = asyncio.create_task(_exchange(self._client, request, limit_s))
+        self._flying.add(task)
+        task.add_done_callback(self._landed)
+        try:
+            await asyncio.wait({task}, timeout=limit_s)
+        finally:
+            if not task.done():
+                self._abandon(task)
+        if not task.done():
+            raise NoAnswer(f"did not answer within {limit_s:.0f} seconds")
+        return task.result()
+
+    async def close(self, grace_s: float = 1.0) -> None:
+        """Give what is in flight a moment, then close; what is left may be cancelled because its pool goes with it."""
+        if self._flying:
+            await asyncio.wait(self._flying, timeout=grace_s)
+        for task in (*self._flying, *self._closing):
+            task.cancel()
+        await asyncio.gather(*self._flying, *self._closing, return_exceptions=True)
+        await self._client.aclose()
+
+    def _landed(self, task: asyncio.Task[Reply]) -> None:
+        self._flying.discard(task)
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    def _abandon(self, task: asyncio.Task[Reply]) -> None:
+        self._abandoned.add(task)
+        if 2 * len(self._abandoned) < POOL:
+            return
+        closing = asyncio.create_task(_close_when_idle(self._client, set(self._flying)))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        self._client = self._fresh()
+        self._abandoned = set()
+
+
+async def _close_when_idle(client: httpx.AsyncClient, flying: set[asyncio.Task[Reply]]) -> None:
+    try:
+        await asyncio.wait(flying)
+    finally:
+        await client.aclose()
+
+
+async def _exchange(client: httpx.AsyncClient, request: Outgoing, limit_s: float) -> Reply:
+    try:
+        # The clock of httpx starts anew with every byte, so the body has a limit of its own.
+        deadline = asyncio.get_running_loop().time() + limit_s
+        sent = client.build_request(request.method, request.url, headers=dict(request.headers), content=request.body)
+        response = await client.send(sent, stream=True)
+        try:
+            body = await _read(response, deadline)
+        finally:
+            await response.aclose()
+    except httpx.TimeoutException as error:
+        raise NoAnswer("did not answer in time") from error
+    except (httpx.HTTPError, httpx.StreamError, zlib.error) as error:
+        raise _no_answer(error) from error
+    return Reply(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
+
+
+def _no_answer(error: Exception) -> NoAnswer:
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, ssl.SSLError) and isinstance(error, httpx.ConnectError):
+            return NoAnswer("could not prove who it is (its TLS certificate is refused)", again=False)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.ConnectError):
+        return NoAnswer("could not be reached")
+    return NoAnswer("broke off in the middle of an answer")
+
+
+async def _read(response: httpx.Response, deadline: float) -> bytes:
+    """The body, inflated under a cap: a few hundred kB of gzip can hold hundreds of MB."""
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip"):
+        raise NoAnswer("answered in an encoding that was not asked for")
+    length = response.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length[:12]) > MAX_BODY:
+        raise NoAnswer("answered with more than 8 MiB")
+    inflater = zlib.decompressobj(31) if encoding == "gzip" else None
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += inflater.decompress(chunk, MAX_BODY + 1 - len(body)) if inflater else chunk
+        if len(body) > MAX_BODY:
+            raise NoAnswer("answered with more than 8 MiB")
+        if asyncio.get_running_loop().time() > deadline:
+            raise NoAnswer("did not answer in time")
+    if inflater and body and not inflater.eof:
+        raise NoAnswer("broke off in the middle of an answer")
+    return bytes(body)

@@ -1,0 +1,97 @@
+"""What a status means: which error a reply is, and whether another attempt may help (dmarket-api.md chapter 6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+from dmscan.errors import ClockSkewed, MarketChanged, MarketError, MarketRefused, MarketUnavailable, RateLimited
+from dmscan.market.endpoints import Endpoint
+from dmscan.market.exchange import Reply
+
+MAX_SKEW_S = 120
+LONGEST_PAUSE_S = 60
+
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_INVISIBLE = re.compile(r"[^ -~]+", re.ASCII)
+
+
+class Refusal(Exception):
+    """One attempt failed with `error`; `status` is 0 where nothing came back, `again` whether another attempt may help."""
+
+    def __init__(self, error: MarketError, *, again: bool, status: int = 0) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.again = again
+        self.status = status
+
+
+def refusal(reply: Reply, endpoint: Endpoint, key: str, now: float) -> Refusal | None:
+    """None for 200. `key` is the public key, "" without one; `now` Unix seconds of this computer."""
+    status = reply.status
+    if status == 200:
+        return None
+    if status == 401:
+        error = _unauthorized(reply, endpoint, key, now)
+    elif status == 403:
+        error = MarketRefused(f"The market refuses {endpoint}{_with(key)}: the key or this address is blocked.", endpoint)
+    elif status in (404, 410):
+        error = MarketChanged(f"The market has retired {endpoint} or moved it (status {status}).", endpoint)
+    elif status == 429:
+        error = RateLimited(f"The market keeps refusing {endpoint} for too many requests; try later or with a lower --rate.", endpoint)
+    elif 300 <= status < 400:
+        error = MarketUnavailable(f"The market answered {endpoint} with a redirect, which is not followed.", endpoint)
+    elif 400 <= status < 500 and status != 408:
+        error = MarketChanged(f"The market does not accept the request to {endpoint} (status {status}){_message(reply.body)}.", endpoint)
+    else:
+        error = MarketUnavailable(f"The market could not answer {endpoint} (status {status}).", endpoint)
+    return Refusal(error, again=status in (408, 429) or not 300 <= status < 500, status=status)
+
+
+def pause_asked(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds to wait that a reply asks for, 0 to 60; None if it asks for nothing that can be understood."""
+    for name in ("retry-after", "ratelimit-reset"):
+        text = headers.get(name, "").strip()
+        if _SECONDS.fullmatch(text):
+            return min(float(text), LONGEST_PAUSE_S)
+        moment = http_date(text)
+        if moment is not None:
+            return min(max(moment - now, 0.0), LONGEST_PAUSE_S)
+    return None
+
+
+def http_date(text: str) -> float | None:
+    """Unix seconds of an HTTP date, None if it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _unauthorized(reply: Reply, endpoint: Endpoint, key: str, now: float) -> MarketError:
+    if not key:
+        return MarketRefused(f"The market answers {endpoint} only with a key; set DMARKET_PUBLIC_KEY and DMARKET_SECRET_KEY.", endpoint)
+    theirs = http_date(reply.headers.get("date", ""))
+    if theirs is not None and abs(theirs - now) > MAX_SKEW_S:
+        side = "behind" if theirs > now else "ahead of"
+        return ClockSkewed(f"This computer's clock is {abs(theirs - now):.0f} s {side} the market's; set it right and try again.", endpoint)
+    return MarketRefused(f"The market refuses{_with(key)}; check that it is active and that both keys were copied in full.", endpoint)
+
+
+def _with(key: str) -> str:
+    return f" the key …{key[-4:]}" if key else ""
+
+
+def _message(body: bytes) -> str:
+    """The reason an error body gives, as visible ASCII of at most 200 characters; never the body itself."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, object])
+    except (ValueError, RecursionError):
+        return ""
+    reasons = [value for name, value in fields.items() if name.lower() == "message" and isinstance(value, str)]
+    return f": {_INVISIBLE.sub(' ', reasons[0])[:200]}" if reasons else ""

@@ -1,0 +1,163 @@
+"""From a call to its answer: budget, pace, signature, attempts, and errors a user can act on (design chapters 4 and 5)."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import stamina
+
+from dmscan.clock import Clock
+from dmscan.core.report import Traffic
+from dmscan.errors import BudgetSpent, MarketError, MarketUnavailable, SettingsError
+from dmscan.market.endpoints import Call
+from dmscan.market.exchange import Exchange, NoAnswer, Outgoing, Reply, open_client
+from dmscan.market.pacing import Pacer
+from dmscan.market.page import Answer
+from dmscan.market.signing import Signer
+from dmscan.market.statuses import Refusal, http_date, pause_asked, refusal
+from dmscan.market.traffic import Meter
+
+ATTEMPTS = 3
+ATTEMPT_S = 20.0
+IN_FLIGHT_S = 45.0
+"""What the attempts of one request may take together; waiting for a turn does not count."""
+
+T = TypeVar("T")
+
+stamina.instrumentation.set_on_retry_hooks([])
+
+
+@dataclass(slots=True)
+class Transport:
+    """Asks the market at `base_url`. `fresh` opens the client that replaces one whose pool is half lost; `attempt_s` in seconds.
+
+    Reading calls only. SettingsError if a signer would send its key anywhere but to api.dmarket.com or loopback.
+    """
+
+    http: httpx.AsyncClient
+    base_url: str
+    signer: Signer | None
+    pacer: Pacer
+    clock: Clock
+    max_requests: int | None = None
+    attempt_s: float = ATTEMPT_S
+    fresh: Callable[[], httpx.AsyncClient] = open_client
+    skew_s: float | None = field(init=False, default=None)
+    _exchange: Exchange = field(init=False)
+    _meter: Meter = field(init=False, default_factory=Meter)
+
+    def __post_init__(self) -> None:
+        if self.signer and not _may_see_keys(self.base_url):
+            raise SettingsError("Keys are sent only to https://api.dmarket.com and to loopback; unset the keys or DMSCAN_API_URL.")
+        self._exchange = Exchange(self.http, self.fresh)
+
+    @property
+    def signed(self) -> bool:
+        return self.signer is not None
+
+    def traffic(self) -> Traffic:
+        return self._meter.traffic()
+
+    async def ask(self, call: Call, read: Callable[[Answer], T]) -> T:
+        """What `read` makes of the answer. Raises MarketError, or BudgetSpent before the request that would exceed it.
+
+        At most three attempts; a `read` that raises MarketUnavailable asks for another one.
+        """
+        try:
+            return await self._persist(call, read)
+        except Refusal as why:
+            if not (call.older and why.status in (400, 404)):
+                raise why.error from why.__cause__
+        return await self.ask(call.older, read)
+
+    async def close(self) -> None:
+        await self._exchange.close()
+
+    async def _persist(self, call: Call, read: Callable[[Answer], T]) -> T:
+        left = IN_FLIGHT_S
+        async for attempt in stamina.retry_context(_may_help, attempts=ATTEMPTS, timeout=None, wait_initial=0, wait_jitter=2):
+            with attempt:
+                self._meter.retries += attempt.num > 1
+                began = await self._turn(call)
+                try:
+                    return await self._attempt(call, read, min(self.attempt_s, left))
+                finally:
+                    left = max(1.0, left - (self.clock.monotonic() - began))
+        raise AssertionError
+
+    async def _turn(self, call: Call) -> float:
+        """Wait for this attempt's turn and count it, before it is sent; the moment it begins."""
+        self._check_budget()
+        await self.pacer.turn()
+        self._check_budget()
+        self._meter.requests[call.endpoint.value] += 1
+        return self.clock.monotonic()
+
+    def _check_budget(self) -> None:
+        if self.max_requests is not None and self._meter.sent >= self.max_requests:
+            raise BudgetSpent(f"The budget of {self.max_requests} requests is used up.")
+
+    async def _attempt(self, call: Call, read: Callable[[Answer], T], limit_s: float) -> T:
+        try:
+            reply = await self._send(call, limit_s)
+            self._refuse(call, reply)
+            return read(Answer(reply.body, self.clock.seconds()))
+        except NoAnswer as error:
+            self._meter.failed += 1
+            sentence = f"{urlsplit(self.base_url).hostname} {error.reason} ({call.endpoint})."
+            raise Refusal(MarketUnavailable(sentence, call.endpoint), again=error.again) from error
+        except MarketError as error:
+            self._meter.failed += 1
+            # An unreadable body was cut or is a proxy's page: worth another attempt. Another shape will not go away.
+            raise Refusal(error, again=isinstance(error, MarketUnavailable)) from error.__cause__
+
+    async def _send(self, call: Call, limit_s: float) -> Reply:
+        query = call.encoded_query
+        url = f"{self.base_url}{call.encoded_path}{'?' if query else ''}{query}"
+        headers = {"Content-Type": "application/json"} if call.body else {}
+        if self.signer:
+            headers |= self.signer.headers(call.method, call.path, query, call.body, self.clock.seconds())
+        began = self.clock.monotonic()
+        reply = await self._exchange.send(Outgoing(call.method, url, headers, call.body), limit_s)
+        self._meter.took(self.clock.monotonic() - began)
+        theirs = http_date(reply.headers.get("date", ""))
+        self.skew_s = None if theirs is None else theirs - self.clock.now()
+        return reply
+
+    def _refuse(self, call: Call, reply: Reply) -> None:
+        why = refusal(reply, call.endpoint, self.signer.public if self.signer else "", self.clock.now())
+        if why is None:
+            return
+        if reply.status == 429:
+            self._meter.rate_limited += 1
+            pause = pause_asked(reply.headers, self.clock.now())
+            self.pacer.hold(random.uniform(1, 5) if pause is None else pause)
+        else:
+            self._meter.failed += 1
+        raise why
+
+
+def _may_help(error: Exception) -> bool | float:
+    if not isinstance(error, Refusal) or not error.again:
+        return False
+    # After a 429 the pacer holds everybody back, this request among them.
+    return 0.0 if error.status == 429 else True
+
+
+def _may_see_keys(base_url: str) -> bool:
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    return (parts.scheme == "https" and host == "api.dmarket.com") or host == "localhost" or _is_loopback(host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,51 @@
+"""A scan as CSV or as a markdown table: the names of the JSON contract, nested parts flattened."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from dmscan.core.report import ScanReport
+from dmscan.render.fields import Cell, columns, flat
+from dmscan.render.records import opportunity
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_MARKUP = re.compile(r"[\\`*_\[\]<>#!|~&:@$]|(?<=www)\.", re.IGNORECASE)
+
+
+def as_csv(scan: ScanReport, fields: tuple[str, ...] = ()) -> str:
+    """RFC 4180 (lines end in CRLF); a text cell that a spreadsheet would run as a formula gets a leading `'`."""
+    page = io.StringIO()
+    writer = csv.writer(page)
+    names = columns(fields)
+    writer.writerow(names)
+    writer.writerows([_unrun(row[name]) for name in names] for row in _rows(scan))
+    return page.getvalue()
+
+
+def as_markdown(scan: ScanReport, fields: tuple[str, ...] = ()) -> str:
+    """A GitHub table; titles are literal text, and links come from our own template only."""
+    names = columns(fields)
+    head = [_line(names), _line(["---"] * len(names))]
+    return "".join((*head, *(_line([_marked(name, row) for name in names]) for row in _rows(scan))))
+
+
+def _rows(scan: ScanReport) -> list[dict[str, Cell]]:
+    return [flat(opportunity(found, scan.source, scan.finished_at)) for found in scan.opportunities]
+
+
+def _unrun(cell: Cell) -> Cell:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def _line(cells: list[str] | tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _marked(name: str, row: dict[str, Cell]) -> str:
+    cell = row[name]
+    if name == "url" or not isinstance(cell, str):
+        return "" if cell is None else str(cell)
+    text = _MARKUP.sub(r"\\\g<0>", cell)
+    return f"[{text}]({row['url']})" if name == "title" and row["url"] else text

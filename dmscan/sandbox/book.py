@@ -1,0 +1,201 @@
+"""A title's offers and targets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from random import Random
+from typing import Any
+
+from dmscan.sandbox.outline import DAY, PHASE_WEIGHTS, Outline, Scale, dated
+from dmscan.sandbox.parameters import FEES, OFFERS, TARGETS
+from dmscan.sandbox.state import FeeRow, Offer, Target
+
+PARTS = ("FN-0", "FN-3", "FN-6", "MW-0", "MW-4", "FT-0", "FT-2", "FT-4", "WW-0", "WW-4", "BS-0", "BS-1", "BS-3")
+PART_STARTS = {
+    "FN": (0.01, 0.02, 0.03, 0.04, 0.05, 0.06),
+    "MW": (0.08, 0.09, 0.1, 0.11),
+    "FT": (0.18, 0.21, 0.24, 0.27),
+    "WW": (0.39, 0.4, 0.41, 0.42),
+    "BS": (0.5, 0.63, 0.76, 0.8),
+}
+
+
+def part_of(value: float) -> str:
+    """The float part the service would give: FN-0 … BS-4."""
+    wear = next(name for name, end in (("FN", 0.07), ("MW", 0.15), ("FT", 0.38), ("WW", 0.45), ("BS", 2)) if value < end)
+    return f"{wear}-{sum(value >= start for start in PART_STARTS[wear])}"
+
+
+def offers(about: Outline, scale: Scale) -> list[Offer]:
+    """The cheapest honest ask first; what a twist spoils is among the first."""
+    if about.story in ("no offers", "empty"):
+        return []
+    rng = about.random("offers")
+    rows = [_offer(about, scale, rng, price) for price in _asks(about, scale, rng)]
+    rows += [replace(rng.choice(rows), offer_id=_uuid(rng)) for _ in rows if rng.random() < OFFERS.equal]
+    return _twisted(about, scale, rng, rows)
+
+
+def _asks(about: Outline, scale: Scale, rng: Random) -> Iterator[int]:
+    count = min(OFFERS.most, math.ceil(scale.depth * rng.lognormvariate(math.log(OFFERS.median), OFFERS.spread)))
+    price = float(about.ask)
+    cheap = rng.choice((1, 1, 2, 3, 5)) if about.story in ("bargain", "crossed") else 0
+    for number in range(count):
+        if number == cheap and cheap:
+            price = max(price + 1, about.fair * (1 + rng.random() * OFFERS.above_fair))
+        yield max(1, round(price))
+        price += rng.expovariate(1) * price * (OFFERS.step if number + 1 != cheap else 0)
+
+
+def _offer(about: Outline, scale: Scale, rng: Random, price: int) -> Offer:
+    place = rng.random()
+    traits: dict[str, Any] = {}
+    if place < OFFERS.reserved:
+        traits["reserved"] = True
+    elif place < OFFERS.reserved + OFFERS.unsellable:
+        traits |= _unsellable(rng)
+    elif place < OFFERS.reserved + OFFERS.unsellable + OFFERS.p2p and about.game == "cs2":
+        traits["p2p"] = True
+    elif place > 1 - OFFERS.free:
+        price = 0
+    if about.phases:
+        traits["phase"] = rng.choices(list(about.phases), [PHASE_WEIGHTS[name] for name in about.phases])[0]
+        price = round(price * about.phases[traits["phase"]])
+    if about.floats:
+        traits |= _wear(about.floats, rng)
+    if rng.random() < OFFERS.locked:
+        traits |= _lock(scale, rng)
+    return Offer(_uuid(rng), price, scale.born_at - int(rng.uniform(0.01, 60) * DAY), **traits)
+
+
+def _unsellable(rng: Random) -> dict[str, Any]:
+    return {rng.choice(("sale_restricted", "sell_unavailable", "overstocked")): True}
+
+
+def _uuid(rng: Random) -> str:
+    text = f"{rng.getrandbits(128):032x}"
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+
+
+def _wear(floats: tuple[float, float], rng: Random) -> dict[str, Any]:
+    place = rng.random()
+    seed = rng.randrange(1001)
+    if place < OFFERS.no_float:
+        return {"paint_seed": seed}
+    value = round(rng.uniform(*floats), rng.choice((2, 3, 14, 16, 16))) or 0.001
+    if place < OFFERS.no_float + OFFERS.no_part:
+        return {"paint_seed": seed, "float_value": repr(value)}
+    part = rng.choice(PARTS) if place > 1 - OFFERS.wrong_part else part_of(value)
+    return {"paint_seed": seed, "float_value": repr(value), "float_part": part}
+
+
+def _lock(scale: Scale, rng: Random) -> dict[str, Any]:
+    if rng.random() < OFFERS.past_unlock:
+        return {"unlock_at": dated(rng, scale, -int(rng.uniform(0.1, 40) * DAY), (-1, 0))}
+    until = dated(rng, scale, int(rng.uniform(0.05, OFFERS.most_lock_days) * DAY), (0, 1, DAY, DAY + 1, 3 * DAY, 7 * DAY, 7 * DAY + 1))
+    return {"unlock_at": until, "revert_until": until if rng.random() < OFFERS.reversible else None}
+
+
+def _twisted(about: Outline, scale: Scale, rng: Random, rows: list[Offer]) -> list[Offer]:
+    """What makes a bargain false or plain: the cheapest offer is reserved, P2P, locked …; without a twist it is buyable."""
+    if about.story not in ("crossed", "bargain", "tight"):
+        return rows
+    clean = replace(rows[0], reserved=False, p2p=False, sale_restricted=False, sell_unavailable=False, overstocked=False)
+    clean = replace(clean, price=round(about.ask * about.phases.get(clean.phase, 1)))
+    match about.twist:
+        case "reserved":
+            rows[0] = replace(clean, reserved=True)
+        case "unsellable":
+            rows[0] = replace(clean, **_unsellable(rng))
+        case "p2p":
+            rows[0] = replace(clean, p2p=True)
+        case "locked":
+            rows[0] = replace(clean, unlock_at=dated(rng, scale, int(rng.uniform(5.1, 7.9) * DAY), (DAY, 7 * DAY)))
+        case _:
+            rows[0] = clean
+    return rows
+
+
+def targets(about: Outline, asks: Sequence[Offer], rows: Sequence[FeeRow], scale: Scale) -> list[Target]:
+    """Bids below the cheapest ask, except where the title's story says otherwise; the service's order means nothing."""
+    if about.story in ("no bids", "empty"):
+        return []
+    rng = about.random("targets")
+    ask = min((offer.price for offer in asks if offer.price > 0 and not offer.p2p), default=about.ask)
+    bids = list(_plain(about, rng, ask))
+    if about.story in ("crossed", "tight") and asks:
+        bids += _high(about, rng, asks[0], rows, scale)
+    rng.shuffle(bids)
+    return bids
+
+
+def _plain(about: Outline, rng: Random, ask: int) -> Iterator[Target]:
+    price = ask * rng.uniform(TARGETS.least_of_ask, TARGETS.most_of_ask)
+    for _ in range(1 + int(rng.expovariate(1 / TARGETS.mean_levels))):
+        amount = 0 if rng.random() < TARGETS.void else rng.randint(1, TARGETS.most_amount)
+        worth = price if rng.random() >= TARGETS.void else 0
+        if about.game == "cs2" and rng.random() < TARGETS.limited:
+            yield _limited(about, rng, Target(int(min(price * rng.uniform(1, 1.25), ask * TARGETS.limit_premium)), amount))
+        else:
+            yield Target(int(worth), amount, *_no_limits(about, rng))
+        price *= 1 - rng.random() * TARGETS.step
+    if about.phases:
+        yield from (Target(int(ask * worth * 0.85), 2, "any", phase, "any") for phase, worth in about.phases.items() if rng.random() < 0.5)
+
+
+def _no_limits(about: Outline, rng: Random) -> tuple[str | None, str | None, str | None]:
+    if about.game != "cs2":
+        return (None, None, None)
+    return rng.choice((("any", "any", "any"), ("any", "any", "any"), ("any", None, "any"), (None, None, None), ("", "", "")))
+
+
+def _limited(about: Outline, rng: Random, bid: Target) -> Target:
+    part = part_of(rng.uniform(*about.floats)) if about.floats else "any"
+    seed = rng.choice(("0", "661", "412", str(rng.randrange(1001))))
+    phase = rng.choice(list(about.phases)) if about.phases else rng.choice(("any", None, ""))
+    limits = rng.choice(((part, phase, "any"), (part, "any", "any"), ("any", phase, seed), (part, None, seed), (None, None, seed)))
+    return Target(bid.price, bid.amount, *limits)
+
+
+def _high(about: Outline, rng: Random, offer: Offer, rows: Sequence[FeeRow], scale: Scale) -> Iterator[Target]:
+    """Bids that pay for `offer` (crossed), or nearly so (tight); a twisted one wants what the offer is not."""
+    cost = max(1, offer.price)
+    if about.story == "tight":
+        wanted = rng.choice((0, 5, max(5, -(-cost * 3 // 100)), max(5, -(-cost * 3 // 100)))) + rng.choice((-1, 0, 0, 1))
+        yield Target(_price_netting(cost + wanted, rows, scale.born_at), rng.randint(1, 3), *_no_limits(about, rng))
+        return
+    price = _price_netting(cost + max(5, round(cost * rng.uniform(0.03, 0.16))), rows, scale.born_at)
+    wants = rng.random()
+    if about.twist == "restricted":
+        yield Target(price, 1, "FN-0" if offer.float_part != "FN-0" else "BS-4", "any", str((offer.paint_seed + 1) % 1000))
+    elif wants < 0.2 and about.floats:
+        seed = str(offer.paint_seed) if wants < 0.1 else "any"
+        yield Target(price + rng.choice((0, 0, 1)), 1, offer.float_part or "any", offer.phase or "any", seed)
+        yield Target(price, rng.randint(1, 2), *_no_limits(about, rng))
+    else:
+        yield Target(price, rng.randint(1, 4), *_no_limits(about, rng))
+
+
+def _price_netting(net: int, rows: Sequence[FeeRow], now: int) -> int:
+    """The price (cents) at which about `net` is left after the fee, walked to from below."""
+    price = net
+    while (short := net - price + _fee(price, rows, now)) > 0:
+        price += short
+    return price
+
+
+def _fee(price: int, rows: Sequence[FeeRow], now: int) -> int:
+    held = [row.fraction for row in rows if row.low <= price <= row.high and row.expires_at >= now]
+    fraction = max([share for text in held if (share := _share(text)) is not None], default=Decimal(FEES.fraction))
+    return max(FEES.min_amount, int((price * fraction).to_integral_value(ROUND_CEILING)))
+
+
+def _share(text: str) -> Decimal | None:
+    try:
+        share = Decimal(text)
+    except InvalidOperation:
+        return None
+    return share if 0 <= share < 1 and text[:1].isdigit() and "e" not in text else None

@@ -1,0 +1,94 @@
+"""A title's past sales and its reduced fees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from random import Random
+
+from dmscan.sandbox.outline import DAY, PHASE_WEIGHTS, Outline, Scale, dated
+from dmscan.sandbox.parameters import FEES, SALES, TIMES
+from dmscan.sandbox.state import FeeRow, Sale
+
+MONTH = 30 * DAY
+
+
+def sales(about: Outline, scale: Scale) -> list[Sale]:
+    """Newest first, in the order in which the service lists them."""
+    if about.story == "empty":
+        return []
+    rng = about.random("sales")
+    mood = rng.random()
+    rows = [_sale(about, scale, rng, age) for age in _ages(rng)]
+    if mood < SALES.burst:
+        rows = _burst(rng, rows)
+    elif mood < SALES.burst + SALES.flat:
+        rows = [_repriced(row, about.fair) if rng.random() < 0.85 else row for row in rows]
+    elif mood < SALES.burst + SALES.flat + SALES.falling:
+        rows = [_repriced(row, row.price * (78 + 5 * min(number, 6)) // 100) for number, row in enumerate(rows)]
+    return sorted(rows, key=lambda row: -row.at)
+
+
+def _ages(rng: Random) -> Iterator[int]:
+    per_day = rng.lognormvariate(math.log(SALES.per_day_median), SALES.per_day_spread)
+    age = -rng.uniform(0.05, 0.12) * DAY if rng.random() < SALES.future else rng.expovariate(per_day) * DAY + TIMES.clear_s
+    for _ in range(SALES.most):
+        if age > SALES.oldest_days * DAY:
+            return
+        yield int(age)
+        age = max(age, TIMES.clear_s) + rng.expovariate(per_day) * DAY
+
+
+def _sale(about: Outline, scale: Scale, rng: Random, age: int) -> Sale:
+    phase = rng.choices(list(about.phases), [PHASE_WEIGHTS[name] for name in about.phases])[0] if about.phases else ""
+    kind = "Offer" if rng.random() < SALES.offer_share else "Target"
+    fair = about.fair * about.phases.get(phase, 1.0) * (1 if kind == "Offer" else SALES.target_discount)
+    noise = SALES.noise * (4 if about.index % round(1 / SALES.wild) == 0 else 1)
+    price = fair * rng.gauss(1, noise)
+    if rng.random() < SALES.outlier:
+        price *= rng.choice((0.1, 0.4, 1.8, 3.5, 20))
+    float_text = repr(rng.uniform(*about.floats)) if about.floats and rng.random() < 0.97 else ""
+    return Sale(max(1, round(price)), dated(rng, scale, -age, (-MONTH, -MONTH - 1, -MONTH + 1, -DAY, 0, 1)), kind, phase, float_text)
+
+
+def _repriced(row: Sale, price: int) -> Sale:
+    return Sale(max(1, price), row.at, row.kind, row.phase, row.float_value)
+
+
+def _burst(rng: Random, rows: list[Sale]) -> list[Sale]:
+    if not rows:
+        return rows
+    pattern = rng.choice(rows[:6])
+    ages = (rng.choice((0, 60, 120)) * (number % 5) for number in range(rng.choice((4, 5, 6, 8))))
+    return rows + [Sale(pattern.price, pattern.at - age, "Offer", pattern.phase, "") for age in ages]
+
+
+def fee_rows(about: Outline, scale: Scale) -> list[FeeRow]:
+    rng = about.random("fees")
+    if about.story == "empty" or rng.random() >= FEES.reduced:
+        return []
+    rows = [_fee_row(about, scale, rng)]
+    if rng.random() < FEES.second:
+        rows.append(_fee_row(about, scale, rng))
+    if rng.random() < FEES.malformed:
+        rows.append(FeeRow(rng.choice(FEES.malformed_fractions), 0, 10 * about.fair, scale.born_at + DAY // 2))
+    return rows
+
+
+def _fee_row(about: Outline, scale: Scale, rng: Random) -> FeeRow:
+    low, high = round(about.fair * rng.choice((0, 0.3, 0.6, 0.8))), round(about.fair * rng.choice((1.5, 3, 10))) + 1
+    if rng.random() < FEES.on_price:
+        bound = rng.choice((about.ask, about.fair)) + rng.choice((-1, 0, 1))
+        low, high = rng.choice(((low, max(low, bound)), (min(bound, high), high)))
+    expiry = dated(rng, scale, _expiry(rng, scale), (-1, 0, 1, DAY - 1, DAY, DAY + 1, 2 * DAY, 3 * DAY, 4 * DAY))
+    return FeeRow(rng.choices(FEES.fractions, range(len(FEES.fractions), 0, -1))[0], low, high, expiry)
+
+
+def _expiry(rng: Random, scale: Scale) -> int:
+    place = rng.random()
+    if place < FEES.to_day_end:
+        left = DAY - scale.born_at % DAY
+        return left if left > 2 * TIMES.clear_s else left + DAY
+    if place < FEES.to_day_end + FEES.expired:
+        return -rng.randrange(2 * TIMES.clear_s, 2 * DAY)
+    return rng.randrange(DAY, FEES.most_days * DAY)

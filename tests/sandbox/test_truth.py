@@ -1,0 +1,253 @@
+"""The truth says what was worked out by hand, and keeps its identities on any market."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worked import PHASED, PLAIN, Case, cases, mismatches
+
+from dmscan.sandbox.state import DefaultFee, FeeRow, Offer, Sale, Target, Title
+from dmscan.sandbox.truth import Answer, Fees, Question, break_even, find, max_buy
+
+NOW = 1795500000
+DAY = 86400
+DEFAULT = DefaultFee("0.1", 2)
+LIMITS = st.sampled_from([None, "", "any"])
+PHASES = st.sampled_from(["", "", "", "ruby", "phase-1"])
+
+OFFERS = st.builds(
+    Offer,
+    offer_id=st.uuids().map(str),
+    price=st.integers(480, 1000),
+    created_at=st.integers(NOW - 3, NOW),
+    reserved=st.sampled_from([False, False, False, True]),
+    p2p=st.sampled_from([False, False, False, True]),
+    phase=PHASES,
+    float_value=st.sampled_from(["", "0.15", "0.2", "0.21"]),
+    paint_seed=st.sampled_from([0, 7, 661]),
+    unlock_at=st.none() | st.integers(NOW - DAY, NOW + 8 * DAY),
+    overstocked=st.sampled_from([False, False, False, True]),
+)
+TARGETS = st.builds(
+    Target,
+    price=st.integers(600, 1300),
+    amount=st.integers(0, 3),
+    float_part=LIMITS | st.sampled_from(["FT-0", "FT-2"]),
+    phase=LIMITS | PHASES,
+    paint_seed=LIMITS | st.sampled_from(["0", "661"]),
+)
+SALES = st.builds(
+    Sale, price=st.integers(900, 1100), at=st.integers(NOW - 32 * DAY, NOW + 1), kind=st.sampled_from(["Offer", "Offer", "Offer", "Target"])
+)
+ROWS = st.builds(
+    FeeRow,
+    fraction=st.sampled_from(["0.02", "0.05", "0.15", "abc"]),
+    low=st.integers(1, 1000),
+    high=st.integers(500, 1200),
+    expires_at=st.integers(NOW - 1, NOW + 5 * DAY),
+)
+TITLES = st.builds(
+    Title,
+    game=st.just("cs2"),
+    title=st.sampled_from([PLAIN, PHASED]),
+    offers=st.lists(OFFERS, max_size=1) | st.lists(OFFERS, min_size=3, max_size=7),
+    targets=st.lists(TARGETS, max_size=1) | st.lists(TARGETS, min_size=3, max_size=6),
+    # At equal times the service decides which 20 rows are the newest, so no two are equal.
+    sales=st.lists(SALES, min_size=5, max_size=28, unique_by=lambda sale: sale.at),
+    fee_rows=st.lists(ROWS, max_size=3),
+)
+MARKETS = st.lists(TITLES, min_size=1, max_size=2, unique_by=lambda title: title.title)
+QUESTIONS = st.builds(
+    Question,
+    games=st.just(("cs2",)),
+    levels=st.sampled_from([(), (), ("standard",), ("standard", "medium")]),
+    min_sales=st.sampled_from([1, 8]),
+    min_price=st.sampled_from([None, 600]),
+    max_lock_days=st.sampled_from([None, 3]),
+    max_units=st.integers(1, 5),
+    fee_at=st.sampled_from(["sale", "now"]),
+    signed=st.sampled_from([True, True, False]),
+)
+on_any_market = settings(max_examples=80, deadline=None)
+
+
+def ask(titles: list[Title], question: Question, default: DefaultFee | None = DEFAULT) -> Answer:
+    return find(titles, {"cs2": default}, question, lambda *_: NOW)
+
+
+@pytest.mark.parametrize("case", cases("offer"), ids=lambda case: case.name)
+def test_truth_says_what_was_worked_out_by_hand(case: Case):
+    answer = find([case.title], {case.title.game: case.default_fee}, Question(**case.question), lambda *_: case.now, case.edition)
+    assert mismatches(case.expect, answer.opportunities) == []
+    assert mismatches(case.answer, vars(answer)) == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [({"a": 1}, {"a": 2}), ({"a": None}, {}), ([1], [1, 1]), ([], [{}]), ({"a": [{"b": 1}]}, {"a": [{"b": 2, "c": 3}]})],
+)
+def test_a_wrong_answer_is_noticed(expected, actual):
+    assert mismatches(expected, actual)
+
+
+@given(MARKETS, QUESTIONS)
+@on_any_market
+def test_money_adds_up(titles: list[Title], question: Question):
+    for one in ask(titles, question).opportunities:
+        legs = one["legs"]
+        assert all(leg["net_profit_cents"] + leg["fee_cents"] + leg["ask_cents"] == leg["sell_cents"] for leg in legs)
+        assert one["net_profit_cents"] == one["sell_cents"] - one["fee_cents"] - one["cost_cents"]
+        totals = {"cost_cents": "ask_cents", "sell_cents": "sell_cents", "fee_cents": "fee_cents", "net_profit_cents": "net_profit_cents"}
+        assert all(one[total] == sum(leg[part] for leg in legs) for total, part in totals.items())
+        assert one["units"] == len(legs)
+        assert one["roi"] == pytest.approx(one["net_profit_cents"] / one["cost_cents"], abs=0.00005001)
+
+
+@given(MARKETS, QUESTIONS)
+@on_any_market
+def test_every_leg_meets_the_rules(titles: list[Title], question: Question):
+    for one in ask(titles, question).opportunities:
+        for leg in one["legs"]:
+            assert leg["net_profit_cents"] >= question.min_profit
+            assert 100 * leg["net_profit_cents"] >= (5 if question.levels else 3) * leg["ask_cents"]
+            assert leg["ask_cents"] >= max(300 if question.levels else 50, question.min_price or 0)
+            assert leg["lock_days"] is None or leg["lock_days"] <= (question.max_lock_days or 8)
+        assert one["break_even_cents"] <= one["legs"][0]["sell_cents"]
+        assert one["max_buy_cents"] >= one["legs"][0]["ask_cents"]
+        assert one["hold_days"] <= 7
+
+
+@given(MARKETS, QUESTIONS)
+@on_any_market
+def test_no_offer_is_bought_twice_and_no_target_is_overfilled(titles: list[Title], question: Question):
+    legs = {
+        exit_: [leg for one in ask(titles, question).opportunities if one["exit"] == exit_ for leg in one["legs"]]
+        for exit_ in question.exits
+    }
+    for of_exit in legs.values():
+        bought = [leg["offer_id"] for leg in of_exit if leg["offer_id"]]
+        assert len(bought) == len(set(bought))
+    for price in {leg["sell_cents"] for leg in legs["instant"]}:
+        wanted = sum(target.amount for title in titles for target in title.targets if target.price == price)
+        assert sum(leg["sell_cents"] == price for leg in legs["instant"]) <= wanted
+
+
+@given(MARKETS, QUESTIONS)
+@on_any_market
+def test_refused_and_found_titles_are_the_titles_seen(titles: list[Title], question: Question):
+    answer = ask(titles, question)
+    assert answer.seen == len(titles)
+    assert list(answer.refused) == (["offer.instant", "offer.relist"] if question.signed else ["offer.instant"])
+    for pair, refused in answer.refused.items():
+        shown = {one["title"] for one in answer.opportunities if f"{one['entry']}.{one['exit']}" == pair}
+        assert answer.found[pair] == len(shown)
+        assert refused + answer.found[pair] == answer.seen
+
+
+@given(MARKETS, QUESTIONS, st.randoms(use_true_random=False))
+@on_any_market
+def test_the_order_of_the_input_never_matters(titles: list[Title], question: Question, chance: Random):
+    def shuffled(items: list) -> list:
+        return chance.sample(items, len(items))
+
+    again = [
+        replace(
+            title,
+            offers=shuffled(title.offers),
+            targets=shuffled(title.targets),
+            sales=shuffled(title.sales),
+            fee_rows=shuffled(title.fee_rows),
+        )
+        for title in shuffled(titles)
+    ]
+    assert ask(again, question) == ask(titles, question)
+
+
+@given(MARKETS, QUESTIONS)
+@on_any_market
+def test_a_higher_least_roi_never_adds_an_instant_find(titles: list[Title], question: Question):
+    strict = ask(titles, replace(question, min_roi=Fraction(20, 100), exits=("instant",)))
+    loose = ask(titles, replace(question, min_roi=Fraction(3, 100), exits=("instant",)))
+    assert strict.refused["offer.instant"] >= loose.refused["offer.instant"]
+
+
+@given(
+    st.integers(1, 3000),
+    st.lists(ROWS.filter(lambda row: row.fraction != "abc"), max_size=3),
+    st.integers(0, 60),
+    st.sampled_from(["0", "0.1", "0.5"]),
+)
+@on_any_market
+def test_break_even_is_the_first_price_that_pays_back(cost: int, rows: list[FeeRow], minimum: int, default: str):
+    fees = Fees(Fraction(default), minimum, "default", tuple(rows))
+    price = cost
+    while price - fees.fee(price, NOW) < cost:
+        price += 1
+    assert break_even(cost, fees, NOW) == price
+
+
+@given(
+    st.integers(0, 4000),
+    st.sampled_from([(), ("boost",), ("boost", "medium"), ("medium",)]),
+    st.sampled_from([None, 0, 10, 700]),
+    st.sampled_from([None, 290, 1500]),
+)
+@on_any_market
+def test_max_buy_is_the_last_cost_that_pays(proceeds: int, levels: tuple[str, ...], min_price: int | None, max_price: int | None):
+    bands = {"boost": (50, 299, 1), "medium": (1000, 2999, 5)}
+    named = [bands[name] for name in levels] or [(50 if min_price is None else min_price, 10**9, 3)]
+    lowest, highest = min_price or 0, 10**9 if max_price is None else max_price
+
+    def pays(cost: int) -> bool:
+        profit = proceeds - cost
+        inside = [100 * profit >= roi * cost for low, high, roi in named if max(low, lowest) <= cost <= min(high, highest)]
+        return profit >= 5 and any(inside)
+
+    question = Question(games=("cs2",), levels=levels, min_price=min_price, max_price=max_price)
+    assert max_buy(proceeds, question) == next((cost for cost in range(proceeds, 0, -1) if pays(cost)), None)
+
+
+def paying(title: str, price: int = 1000, bid: int = 1205) -> Title:
+    return Title("cs2", title, [Offer(f"offer of {title}", price, NOW - 5)], [Target(bid, 1)])
+
+
+@pytest.mark.parametrize("bad", ["x" * 513, "a\0b", "a\ud800b"])
+def test_a_title_that_cannot_be_an_identity_is_not_seen(bad: str):
+    answer = ask([paying(bad), paying("x" * 512)], Question(games=("cs2",)))
+    assert answer.seen == 1
+    assert [one["title"] for one in answer.opportunities] == ["x" * 512]
+
+
+def test_titles_of_games_not_asked_for_are_not_seen():
+    assert ask([replace(paying("A"), game="rust")], Question(games=("cs2",))).seen == 0
+
+
+def test_a_title_without_either_side_is_seen_and_refused():
+    answer = ask([Title("cs2", "A")], Question(games=("cs2",)))
+    assert (answer.seen, answer.refused) == (1, {"offer.instant": 1, "offer.relist": 1})
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [("profit-per-day", "BAC"), ("profit", "BAC"), ("roi", "ACB"), ("cost", "ACB"), ("days", "BAC"), ("title", "ABC")],
+)
+def test_sorted_as_asked_then_by_the_default_order(sort: str, order: str):
+    titles = [paying("C", 600, 800), paying("A", 600, 900), paying("B", 1600, 2050)]
+    answer = ask(titles, Question(games=("cs2",), sort=sort))
+    assert [one["title"] for one in answer.opportunities] == list(order)
+
+
+def test_each_title_is_judged_at_its_own_instant():
+    titles = [paying("A"), paying("B")]
+    answer = find(titles, {"cs2": DEFAULT}, Question(games=("cs2",)), lambda _, title: NOW + (title == "B"))
+    assert {one["title"]: one["as_of"] for one in answer.opportunities} == {"A": "2026-11-24T06:00:00Z", "B": "2026-11-24T06:00:01Z"}
+
+
+def test_without_a_key_each_quote_counts_in_the_totals():
+    answer = ask([paying("A"), paying("B", 900)], Question(games=("cs2",), signed=False), default=None)
+    assert answer.totals == {"capital_cents": 1900, "net_profit_cents": 84 + 184}
