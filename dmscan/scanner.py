@@ -6,8 +6,8 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
-from fractions import Fraction
 from contextlib import suppress
+from fractions import Fraction
 from typing import Any, Protocol
 
 from msgspec.structs import replace

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from platformdirs import user_data_path
+
 from dmscan.errors import SettingsError
 
 API_URL = "https://api.dmarket.com"
@@ -61,8 +63,6 @@ def history_file(chosen: str | None, name: str) -> Path:
     """The database chosen, else `name` in the platform's data folder."""
     if chosen:
         return Path(chosen).expanduser()
-    from platformdirs import user_data_path  # 4 ms that `--help` need not pay
-
     return user_data_path("dmscan") / name
 
 
@@ -97,7 +97,7 @@ def _value(environ: Mapping[str, str], name: str) -> str:
 def _private_text(path: Path, name: str) -> str:
     """A secret's file must be the user's own and closed to others."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC), encoding="utf-8") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 raise SettingsError(f"{name} names {path}, which is not a file.")

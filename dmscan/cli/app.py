@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> int:
     """Runs one command. What a user can act on is one sentence on stderr; a bug is named as one, its trace shown with --debug."""
     from dmscan.cli import doctor, sandbox, scan, schema  # noqa: F401 - each registers its command on `app`
 
-    debug = "--debug" in arguments
+    debug = "--debug" in arguments or bool(os.environ.get("DMSCAN_DEBUG"))
     try:
         return app(arguments, standalone_mode=False, prog_name="dmscan") or ExitCode.OK
     except DmscanError as error:
@@ -57,12 +58,18 @@ def main(arguments: list[str]) -> int:
         return ExitCode.INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message"):
-            say(f"dmscan: {error.format_message().rstrip('.')}. Try 'dmscan --help'.")
+            _tell_usage(error.format_message())
             return ExitCode.USAGE
         if debug:
             raise
         say(f"dmscan: this is a bug ({type(error).__name__}); run again with --debug for the trace, and report it.")
         return ExitCode.BUG
+
+
+def _tell_usage(message: str) -> None:
+    """What the command line's parser says; it says nothing when it has shown the help instead."""
+    if message:
+        say(f"dmscan: {message.rstrip('.')}. Try 'dmscan --help'.")
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

@@ -34,6 +34,9 @@ class Desk:
         self._stop = stop
         for note in self._task.notes:
             self.note(note)
+        if self._task.verbose:
+            store = str(self._task.settings.database) if self._task.store else "nothing"
+            self.note(f"scanning {self._task.source} at {float(self._task.request.rate):g} requests a second, storing into {store}")
         self._print(lambda: self._lines.begin(self._clock.seconds(), self._task.request))
 
     def found(self, opportunity: Opportunity) -> None:
@@ -62,13 +65,23 @@ class Desk:
             raise self.broken
         self._task.form.show(report)
 
+    def tell_effort(self, report: ScanReport) -> None:
+        """With --verbose: what the scan cost."""
+        if not self._task.verbose:
+            return
+        stats, traffic = report.stats, report.stats.traffic
+        calls = ", ".join(f"{endpoint} {count}" for endpoint, count in sorted(traffic.requests.items())) or "none"
+        times = [f"{name} {p50}/{p95} ms (p50/p95)" for name, (p50, p95) in _times(report)]
+        counts = f"{traffic.retries} retries, {traffic.rate_limited} rate-limited, {stats.skipped} rows skipped"
+        self.note("; ".join([f"calls: {calls}", counts, *times, f"{stats.rss_mb} MB at most"]))
+
     @contextmanager
     def bar(self) -> Iterator[None]:
         """A progress bar on a terminal that shows nothing else meanwhile."""
         if self._task.quiet or not os.isatty(2) or (self._task.form.streams and os.isatty(1)):
             yield
             return
-        from dmscan.cli.progress import Bar  # noqa: PLC0415 - rich, for a terminal only
+        from dmscan.cli.progress import Bar
 
         with Bar(float(self._task.request.rate)) as bar:
             self._show = bar.update
@@ -86,3 +99,10 @@ class Desk:
         except OutputError as error:
             self.broken = error
             self._stop()
+
+
+def _times(report: ScanReport) -> Iterator[tuple[str, tuple[int, int]]]:
+    if report.stats.traffic.api_ms:
+        yield "answers", report.stats.traffic.api_ms
+    if report.stats.db_ms:
+        yield "database", report.stats.db_ms

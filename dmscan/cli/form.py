@@ -54,11 +54,15 @@ class Form:
         if self.name == "ndjson":
             return document.as_lines(report, self.fields)
         if self.name == "table":
-            from dmscan.render import table  # noqa: PLC0415 - rich costs 36 ms that JSON need not pay
+            from dmscan.render import table
 
             width = shutil.get_terminal_size((WIDTH_OFF_A_TERMINAL, 24)).columns
-            return table.as_columns(report, self.fields, width, self.color) if self.fields else table.as_table(report, width, self.color, self.why)
-        from dmscan.render import tabular  # noqa: PLC0415 - only its two formats need it
+            return (
+                table.as_columns(report, self.fields, width, self.color)
+                if self.fields
+                else table.as_table(report, width, self.color, self.why)
+            )
+        from dmscan.render import tabular
 
         return tabular.as_csv(report, self.fields) if self.name == "csv" else tabular.as_markdown(report, self.fields)
 

@@ -9,7 +9,7 @@ from typing import Any
 from dmscan.cli.options import at_least, choice, globs, parse, parse_duration, parse_number
 from dmscan.core.games import parse_game
 from dmscan.core.models import Entry, Exit, FeeAt, PriceBand, Rules
-from dmscan.core.money import parse_dollars, parse_share
+from dmscan.core.money import parse_dollars, parse_fee, parse_share
 from dmscan.core.rank import SORTS
 from dmscan.core.report import ScanRequest
 from dmscan.core.rules import LEVELS, price_bands
@@ -25,23 +25,23 @@ def scan_request(typed: Typed) -> ScanRequest:
     """Raises UsageError with one sentence that names the option and says what to do."""
     for name, least in LEAST.items():
         at_least(_flag(name), typed[name], least)
-    if (*typed["title"], *typed["exclude"]).count("@-") > 1:
+    if (*_texts(typed, "title"), *_texts(typed, "exclude")).count("@-") > 1:
         raise UsageError("Only one of --title and --exclude can read stdin (@-).")
     prices = {name: parse(_flag(name), typed[name], parse_dollars) for name in ("min_price", "max_price")}
-    levels = tuple(dict.fromkeys(choice("--level", level, LEVELS) for level in typed["level"]))
+    levels = tuple(dict.fromkeys(choice("--level", level, LEVELS) for level in _texts(typed, "level")))
     min_roi = parse("--min-roi", typed["min_roi"], parse_share)
     exit_ = choice("--exit", typed["exit_"], (*Exit, "any"))
     return ScanRequest(
-        games=tuple(dict.fromkeys(game for text in typed["game"] or ("cs2",) for game in parse("--game", text, parse_game) or ())),
+        games=tuple(dict.fromkeys(game for text in _texts(typed, "game") or ("cs2",) for game in parse("--game", text, parse_game) or ())),
         entries=(Entry(choice("--entry", typed["entry"], (Entry.OFFER,))),),
         exits=tuple(Exit) if exit_ == "any" else (Exit(exit_),),
         rules=_rules(typed, _bands(typed, levels, prices, min_roi)),
         levels=levels,
         **prices,
         min_roi=min_roi,
-        titles=globs("--title", typed["title"]),
-        exclude=globs("--exclude", typed["exclude"]),
-        fee=parse("--fee", typed["fee"], parse_share),
+        titles=globs("--title", _texts(typed, "title")),
+        exclude=globs("--exclude", _texts(typed, "exclude")),
+        fee=parse("--fee", typed["fee"], parse_fee),
         sort=choice("--sort", typed["sort"] or "profit-per-day", SORTS),
         limit=typed["limit"],
         rate=parse("--rate", typed["rate"], parse_number) or Fraction(2),
@@ -50,13 +50,15 @@ def scan_request(typed: Typed) -> ScanRequest:
     )
 
 
+def _texts(typed: Typed, name: str) -> tuple[str, ...]:
+    return tuple(typed[name] or ())
+
+
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _bands(
-    typed: Typed, levels: tuple[str, ...], prices: Mapping[str, int | None], min_roi: Fraction | None
-) -> tuple[PriceBand, ...]:
+def _bands(typed: Typed, levels: tuple[str, ...], prices: Mapping[str, int | None], min_roi: Fraction | None) -> tuple[PriceBand, ...]:
     bands = price_bands(levels, **prices, min_roi=min_roi)
     if bands:
         return bands
@@ -74,5 +76,5 @@ def _rules(typed: Typed, bands: tuple[PriceBand, ...]) -> Rules:
         max_units=typed["max_units"],
         max_days_to_sell=parse("--max-days-to-sell", typed["max_days_to_sell"], parse_number) or Fraction(7),
         fee_at=FeeAt(choice("--fee-at", typed["fee_at"], FeeAt)),
-        cashout_fee=parse("--cashout-fee", typed["cashout_fee"], parse_share) or Fraction(0),
+        cashout_fee=parse("--cashout-fee", typed["cashout_fee"], parse_fee) or Fraction(0),
     )

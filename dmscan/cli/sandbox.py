@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dmscan.cli.app import app, wait_for
-from dmscan.cli.flags import option
+from dmscan.cli.flags import Texts, option
+from dmscan.cli.help import SERVE
 from dmscan.cli.options import at_least, choice
 from dmscan.cli.output import write_stdout
 from dmscan.errors import SettingsError, UsageError
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from dmscan.sandbox.server import Sandbox
 
 EDITIONS = ("2026-10", "2026-07")
-MARKET = "Market"
+served = partial(option, panel="Market", env=False, words=SERVE)
 
 sandbox = typer.Typer(help="A local market that answers like the documented service.", no_args_is_help=True)
 app.add_typer(sandbox, name="sandbox")
@@ -26,13 +29,14 @@ app.add_typer(sandbox, name="sandbox")
 
 @sandbox.command()
 def serve(
-    port: Annotated[int, option("--port", panel=MARKET, env=False, metavar="PORT", help="Port on loopback; 0 takes a free one.")] = 0,
-    seed: Annotated[int | None, option("--seed", panel=MARKET, env=False, metavar="N", help="The same seed is the same market.")] = None,
-    titles: Annotated[int | None, option("--titles", panel=MARKET, env=False, metavar="N", help="Titles of each game.")] = None,
-    rate: Annotated[int | None, option("--rate", panel=MARKET, env=False, metavar="N", help="Requests a second and group.")] = None,
-    crossed: Annotated[str | None, option("--crossed", panel=MARKET, env=False, metavar="SHARE", help="scarce, usual, rich or a share.")] = None,
-    edition: Annotated[str, option("--edition", panel=MARKET, env=False, metavar="E", among=EDITIONS, help=" or ".join(EDITIONS))] = EDITIONS[0],
-    fault: Annotated[list[str], option("--fault", panel=MARKET, env=False, metavar="X=KIND", help="An endpoint goes wrong: last-sales=500:2.")] = [],
+    port: Annotated[int, served("--port")] = 0,
+    seed: Annotated[int | None, served("--seed")] = None,
+    titles: Annotated[int | None, served("--titles")] = None,
+    rate: Annotated[int | None, served("--rate")] = None,
+    crossed: Annotated[str | None, served("--crossed")] = None,
+    edition: Annotated[str, served("--edition", among=EDITIONS)] = EDITIONS[0],
+    born: Annotated[int | None, served("--born")] = None,
+    fault: Annotated[Texts, served("--fault")] = None,
     attached: Annotated[bool, typer.Option("--attached", hidden=True)] = False,
 ) -> None:
     """Serve the built-in market on loopback until Ctrl-C; one line with its URL is printed when it is ready.
@@ -43,35 +47,34 @@ def serve(
       DMSCAN_API_URL=http://127.0.0.1:8500 dmscan scan
       dmscan sandbox serve --fault v2/offers=410 --fault last-sales=500:2
     """
+    typed = dict(locals())
     at_least("--titles", titles, 1)
     at_least("--rate", rate, 1)
-    market = _market(seed, titles, rate, crossed, choice("--edition", edition, EDITIONS), fault)
-    wait_for(_serve(market, port, attached))
+    choice("--edition", edition, EDITIONS)
+    wait_for(_serve(_market(typed), port, attached))
 
 
-def _market(  # noqa: PLR0913, PLR0917 - what a market follows from
-    seed: int | None, titles: int | None, rate: int | None, crossed: str | None, edition: str, faults: Sequence[str]
-) -> Sandbox:
-    from dmscan.clock import Clock  # noqa: PLC0415 - only this command needs the market
-    from dmscan.sandbox.parameters import DEMO  # noqa: PLC0415
-    from dmscan.sandbox.server import Sandbox  # noqa: PLC0415
-    from dmscan.sandbox.world import World  # noqa: PLC0415
+def _market(typed: Mapping[str, Any]) -> Sandbox:
+    """The demo market with what was typed instead."""
+    from dmscan.clock import Clock
+    from dmscan.sandbox.parameters import DEMO
+    from dmscan.sandbox.server import Sandbox
+    from dmscan.sandbox.world import World
 
-    clock = Clock()
+    chosen = {name: typed[name] for name in ("seed", "titles", "rate", "crossed") if typed[name] is not None}
+    demo, clock = replace(DEMO, **chosen), Clock()
+    faults = dict(text.rpartition("=")[::2] for text in typed["fault"] or ())
     try:
-        world = World(
-            DEMO.seed if seed is None else seed, clock.seconds(), titles or DEMO.titles, crossed=crossed or DEMO.crossed
-        )
-        wrong = dict(text.rpartition("=")[::2] for text in faults)
-        return Sandbox(world, clock, edition, rate=rate or DEMO.rate, faults=wrong)
+        world = World(demo.seed, typed["born"] or clock.seconds(), demo.titles, crossed=demo.crossed)
+        return Sandbox(world, clock, typed["edition"], rate=demo.rate, faults=faults)
     except ValueError as error:
         raise UsageError(f"The market cannot be made so: {error}.") from error
 
 
 async def _serve(market: Sandbox, port: int, attached: bool) -> None:
-    import asyncio  # noqa: PLC0415 - see _market
+    import asyncio
 
-    from dmscan.sandbox.server import run  # noqa: PLC0415
+    from dmscan.sandbox.server import run
 
     def ready(url: str) -> None:
         write_stdout(f"[sandbox] ready at {url}\n")

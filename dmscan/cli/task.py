@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from msgspec import structs
@@ -49,7 +48,9 @@ def task(typed: Mapping[str, Any]) -> Task:
     planned = Task(
         request=scan_request(typed),
         form=form(typed),
-        settings=Settings("", throwaway_keys(), history_file(typed["db"], "sandbox.db")) if typed["sandbox"] else load(os.environ, typed["db"]),
+        settings=Settings("", throwaway_keys(), history_file(typed["db"], "sandbox.db"))
+        if typed["sandbox"]
+        else load(os.environ, typed["db"]),
         sandbox=typed["sandbox"],
         store=not typed["no_store"],
         wait_s=parse("--wait", typed["wait"], parse_duration) or 0,
@@ -64,7 +65,7 @@ def task(typed: Mapping[str, Any]) -> Task:
 
 def _at_sandbox_rate(planned: Task) -> Task:
     """As fast as the sandbox's own limits allow."""
-    from dmscan.sandbox.parameters import DEMO  # noqa: PLC0415 - only a sandbox scan needs it
+    from dmscan.sandbox.parameters import DEMO
 
     return replace(planned, request=structs.replace(planned.request, rate=DEMO.rate * SANDBOX_SHARE))
 

@@ -81,10 +81,10 @@ def _refusal(leg: Leg | None, rules: Rules) -> Reason | None:
     return refusal(leg.net_profit, leg.ask, band, rules) if band else Reason.NO_BUYABLE_OFFER
 
 
-def _preference(target: Target) -> tuple[int, int, str, str, str]:
+def _preference(target: Target) -> tuple[int, int, str, str, str, int]:
     """The dearest first, then the more limited, then by limits as text: the service's own order never matters."""
     limits = (target.float_part or "", target.phase or "", target.paint_seed or "")
-    return (-target.price, -sum(map(bool, limits)), *limits)
+    return (-target.price, -sum(map(bool, limits)), *limits, target.amount)
 
 
 def _refused_by_targets(evidence: Evidence, targets: Iterable[Target], rules: Rules) -> Reason | None:

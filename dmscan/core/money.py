@@ -37,6 +37,14 @@ def parse_share(text: str) -> Fraction:
     return share
 
 
+def parse_fee(text: str) -> Fraction:
+    """A share below 1: what is taken from a sale can never be all of it."""
+    share = parse_share(text)
+    if share >= 1:
+        raise ValueError(f"{text} would leave nothing: a fee is below 100%")
+    return share
+
+
 def parse_fraction(text: str) -> Fraction | None:
     """A fee fraction of the wire: plain digits with an optional decimal part and < 1, else `None` (design chapter 3)."""
     if not _FRACTION.fullmatch(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 
 from dmscan.core.models import Offer, Reason, Rules
 from dmscan.core.rules import band_of, later
@@ -25,12 +26,10 @@ def obstacle(offer: Offer, rules: Rules, now: int) -> Reason | None:
 
 
 def buyable(offers: Iterable[Offer], rules: Rules, now: int) -> tuple[tuple[Offer, ...], Reason]:
-    """The buyable offers by (price, createdAt, offerId), and the furthest reason why others are not."""
-    kept, furthest = [], Reason.NO_BUYABLE_OFFER
-    for offer in offers:
-        reason = obstacle(offer, rules, now)
-        if reason is None:
-            kept.append(offer)
-        else:
-            furthest = later(furthest, reason)
-    return tuple(sorted(kept, key=lambda offer: (offer.price, offer.created_at, offer.offer_id))), furthest
+    """The buyable offers by (price, createdAt, offerId), and the furthest reason why others are not or why there are none."""
+    looked_at = [(offer, obstacle(offer, rules, now)) for offer in offers]
+    kept = sorted(
+        (offer for offer, reason in looked_at if reason is None), key=lambda offer: (offer.price, offer.created_at, offer.offer_id)
+    )
+    least = Reason.EXCLUDED if kept else Reason.NO_BUYABLE_OFFER
+    return tuple(kept), reduce(later, (reason for _, reason in looked_at if reason), least)

@@ -19,7 +19,7 @@ class TitleFilter:
 
 class _Globs:
     def __init__(self, patterns: Iterable[str]) -> None:
-        texts = [pattern.lower() for pattern in patterns]
+        texts = [pattern.casefold() for pattern in patterns]
         self._exact = frozenset(texts)
         self._regex = re.compile("|".join(map(translate, texts))) if texts else None
 
@@ -28,5 +28,5 @@ class _Globs:
 
     def match(self, title: str) -> bool:
         """A glob that equals the title matches it even if it holds `[`."""
-        lowered = title.lower()
-        return lowered in self._exact or bool(self._regex and self._regex.match(lowered))
+        folded = title.casefold()
+        return folded in self._exact or bool(self._regex and self._regex.match(folded))

@@ -24,6 +24,9 @@ MAX_BODY = 8 * 2**20
 TIMEOUTS = httpx.Timeout(15, connect=5)
 
 
+Client = httpx.AsyncClient
+
+
 class NoAnswer(Exception):
     """No usable answer; `again` says whether another attempt may help."""
 
@@ -55,11 +58,11 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def open_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+def open_client(transport: httpx.AsyncBaseTransport | None = None) -> Client:
     """A client with every trap closed: no redirects (keys would travel), no proxies or CA files from the environment, no HTTP/2."""
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return httpx.AsyncClient(
+    return Client(
         transport=transport,
         verify=_tls(),
         trust_env=False,
@@ -74,7 +77,7 @@ def open_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
 class Exchange:
     """Sends over one client; `fresh` makes the next one when half of the pool is lost to abandoned requests."""
 
-    def __init__(self, client: httpx.AsyncClient, fresh: Callable[[], httpx.AsyncClient] = open_client) -> None:
+    def __init__(self, client: Client, fresh: Callable[[], Client] = open_client) -> None:
         self._client = client
         self._fresh = fresh
         self._flying: set[asyncio.Task[Reply]] = set()
@@ -91,7 +94,7 @@ class Exchange:
         target = httpx.URL(request.url)
         if not only_reads(request.method, target.path):
             raise RuntimeError(f"{request.method} {target.path} is not one of the reading endpoints.")
-        task = asyncio.create_task(_exchange(self._client, request, limit_s))
+        task = asyncio.create_task(_exchange(self._client, target, request, limit_s))
         self._flying.add(task)
         task.add_done_callback(self._landed)
         try:
@@ -129,18 +132,18 @@ class Exchange:
         self._abandoned = set()
 
 
-async def _close_when_idle(client: httpx.AsyncClient, flying: set[asyncio.Task[Reply]]) -> None:
+async def _close_when_idle(client: Client, flying: set[asyncio.Task[Reply]]) -> None:
     try:
         await asyncio.wait(flying)
     finally:
         await client.aclose()
 
 
-async def _exchange(client: httpx.AsyncClient, request: Outgoing, limit_s: float) -> Reply:
+async def _exchange(client: Client, target: httpx.URL, request: Outgoing, limit_s: float) -> Reply:
     try:
         # The clock of httpx starts anew with every byte, so the body has a limit of its own.
         deadline = asyncio.get_running_loop().time() + limit_s
-        sent = client.build_request(request.method, request.url, headers=dict(request.headers), content=request.body)
+        sent = client.build_request(request.method, target, headers=dict(request.headers), content=request.body)
         response = await client.send(sent, stream=True)
         try:
             body = await _read(response, deadline)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 
 from dmscan.core.money import Cents
 
@@ -36,8 +35,6 @@ class Unreadable(ValueError):
     """One row's field that is not in its notation."""
 
 
-# A sweep reads four of them a title, and most come again.
-@lru_cache(maxsize=4096)
 def cents_text(value: Number, field: str) -> Cents | None:
     """Integer cents, a string in one edition and a number in another; absent, null, "" and 0 are none."""
     if value is None or value == "":
@@ -48,6 +45,23 @@ def cents_text(value: Number, field: str) -> Cents | None:
     elif len(value) < 10 and value.isascii() and value.isdigit():
         return int(value) or None
     raise Unreadable(field)
+
+
+class Amounts(dict[Number, int]):
+    """`cents_text` by look-up, 0 for none: a sweep reads four numbers a title, and most of them come again.
+
+    Only those of up to four digits are kept, so that it stays small.
+    """
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        self._field = field
+
+    def __missing__(self, value: Number) -> int:
+        amount = cents_text(value, self._field) or 0
+        if len(str(value)) < 5:
+            self[value] = amount
+        return amount
 
 
 def usd_text(value: str, field: str) -> Cents | None:
@@ -84,8 +98,10 @@ def moment(value: object, field: str) -> int | None:
     if value is None:
         return None
     match = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise Unreadable(field)
     try:
-        return int(datetime.fromisoformat(match[1] + match[2]).timestamp()) if match else _unreadable(field)
+        return int(datetime.fromisoformat(match[1] + match[2]).timestamp())
     except (ValueError, OverflowError) as error:
         raise Unreadable(field) from error
 
@@ -93,11 +109,9 @@ def moment(value: object, field: str) -> int | None:
 def unix_seconds(value: Number, field: str) -> int:
     """Unix seconds; milliseconds are refused."""
     seconds = integer(value, field)
-    return seconds if 0 <= seconds < 10**11 else _unreadable(field)
-
-
-def _unreadable(field: str) -> int:
-    raise Unreadable(field)
+    if not 0 <= seconds < 10**11:
+        raise Unreadable(field)
+    return seconds
 
 
 def plain(raw: bytes) -> str:

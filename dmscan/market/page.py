@@ -12,9 +12,12 @@ from msgspec import Raw, Struct
 from dmscan.errors import MarketChanged, MarketUnavailable
 from dmscan.market.endpoints import Endpoint
 
+_top_level = msgspec.json.Decoder(dict[str, Raw]).decode
+
 T = TypeVar("T")
 R = TypeVar("R")
 
+_ESCAPE = re.compile(rb"\\(?:ud[89ab]..\\ud[c-f]..|(?P<lone>ud[89a-f]..)|.)", re.DOTALL | re.IGNORECASE)
 _LAST_NAME = re.compile(r"`(?:\$\.)?([\w.]+)`$")
 
 
@@ -91,9 +94,20 @@ class Rows(Generic[R]):
 def fields_of(body: bytes, endpoint: Endpoint) -> dict[str, Raw]:
     """The top level of an answer, nothing below it decoded. MarketUnavailable if it is no JSON object."""
     try:
-        return msgspec.json.decode(body, type=dict[str, Raw])
+        return _top_level(body)
+    except msgspec.DecodeError:
+        body = _ESCAPE.sub(_lone_to_nul, body)
     except (ValueError, RecursionError) as error:
         raise _no_json(endpoint) from error
+    try:
+        return _top_level(body)
+    except (ValueError, RecursionError) as error:
+        raise _no_json(endpoint) from error
+
+
+def _lone_to_nul(escape: re.Match[bytes]) -> bytes:
+    # Half a surrogate pair would cost the whole answer; as a NUL it costs its row.
+    return rb"\u0000" if escape["lone"] else escape[0]
 
 
 def _check_text(body: bytes, endpoint: Endpoint) -> None:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-import httpx
 import stamina
 
 from dmscan.clock import Clock
 from dmscan.core.report import Traffic
 from dmscan.errors import BudgetSpent, MarketError, MarketUnavailable, SettingsError
 from dmscan.market.endpoints import Call
-from dmscan.market.exchange import Exchange, NoAnswer, Outgoing, Reply, open_client
+from dmscan.market.exchange import Client, Exchange, NoAnswer, Outgoing, Reply, open_client
 from dmscan.market.pacing import Pacer
 from dmscan.market.page import Answer
 from dmscan.market.signing import Signer
@@ -40,17 +39,17 @@ class Transport:
     Reading calls only. SettingsError if a signer would send its key anywhere but to api.dmarket.com or loopback.
     """
 
-    http: httpx.AsyncClient
+    http: Client
     base_url: str
     signer: Signer | None
     pacer: Pacer
     clock: Clock
     max_requests: int | None = None
     attempt_s: float = ATTEMPT_S
-    fresh: Callable[[], httpx.AsyncClient] = open_client
-    skew_s: float | None = field(init=False, default=None)
+    fresh: Callable[[], Client] = open_client
     _exchange: Exchange = field(init=False)
     _meter: Meter = field(init=False, default_factory=Meter)
+    _dated: tuple[str, float] = field(init=False, default=("", 0.0))
 
     def __post_init__(self) -> None:
         if self.signer and not _may_see_keys(self.base_url):
@@ -60,6 +59,13 @@ class Transport:
     @property
     def signed(self) -> bool:
         return self.signer is not None
+
+    @property
+    def skew_s(self) -> float | None:
+        """How far the market's clock was ahead of this computer's at the last answer, in seconds; None if it did not say."""
+        date, ours = self._dated
+        theirs = http_date(date)
+        return None if theirs is None else theirs - ours
 
     def traffic(self) -> Traffic:
         return self._meter.traffic()
@@ -83,8 +89,8 @@ class Transport:
         left = IN_FLIGHT_S
         async for attempt in stamina.retry_context(_may_help, attempts=ATTEMPTS, timeout=None, wait_initial=0, wait_jitter=2):
             with attempt:
-                self._meter.retries += attempt.num > 1
                 began = await self._turn(call)
+                self._meter.retries += attempt.num > 1
                 try:
                     return await self._attempt(call, read, min(self.attempt_s, left))
                 finally:
@@ -126,8 +132,7 @@ class Transport:
         began = self.clock.monotonic()
         reply = await self._exchange.send(Outgoing(call.method, url, headers, call.body), limit_s)
         self._meter.took(self.clock.monotonic() - began)
-        theirs = http_date(reply.headers.get("date", ""))
-        self.skew_s = None if theirs is None else theirs - self.clock.now()
+        self._dated = (reply.headers.get("date", ""), self.clock.now())
         return reply
 
     def _refuse(self, call: Call, reply: Reply) -> None:

@@ -15,6 +15,7 @@ from dmscan.core.money import Cents, parse_fraction
 from dmscan.errors import MarketChanged
 from dmscan.market.endpoints import Endpoint
 from dmscan.market.notations import (
+    Amounts,
     Number,
     Unreadable,
     cents_text,
@@ -198,23 +199,24 @@ _NO_LIMITS = _Limits()
 _NOTHING_SAID = _Sold()
 
 
+_CENTS = Amounts("Amount")
+_COUNTS = Amounts("Count")
+
+
 def _quote(game: Game, at: int, row: _QuoteRow) -> Quote:
-    ask = _side(row.offer_best_price, "offerBestPrice")
-    bid = _side(row.order_best_price, "orderBestPrice")
-    ask_count = cents_text(row.offer_count, "offerCount") or 0
-    bid_count = cents_text(row.order_count, "orderCount") or 0
-    return Quote(game, name(row.title), ask, bid, ask_count, bid_count, at)
+    ask, bid = _side(row.offer_best_price), _side(row.order_best_price)
+    return Quote(game, name(row.title), ask, bid, _COUNTS[row.offer_count], _COUNTS[row.order_count], at)
 
 
-def _side(price: _Price | str | None, field: str) -> Cents | None:
-    if price is None or price == "":
+def _side(price: _Price | str | None) -> Cents | None:
+    if not price:
         return None
     if isinstance(price, str):
-        raise Unreadable(field)
-    cents = cents_text(price.amount, field)
-    if price.currency != "USD" and cents is not None:
+        raise Unreadable("BestPrice")
+    cents = _CENTS[price.amount]
+    if cents and price.currency != "USD":
         raise Unreadable("Currency")
-    return cents
+    return cents or None
 
 
 def _offer(game_id: str, title: str, row: _OfferRow) -> Offer | None:

@@ -48,7 +48,7 @@ def _reach(scan: ScanReport) -> Iterator[str]:
     counted = scan.stats
     if not scan.signed:
         yield "no key, so quotes only"
-    if scan.complete:
+    elif scan.complete:
         yield f"all {plural(counted.candidates, 'candidate')} judged"
     else:
         yield f"{counted.judged:,} of {plural(counted.candidates, 'candidate')} judged ({percent(scan.coverage)})"

@@ -20,6 +20,7 @@ from dmscan.render.words import evidence, warning_words
 
 GAP = 2
 INDENT = 2
+NARROWEST = 20
 WIDE = 120
 DOT = " · "
 STYLES = {"way": "cyan", "net": "bold green", "ROI": "green", "age": "dim"}
@@ -31,14 +32,14 @@ DROPPED = ("age", "if stuck", "way", "days", "ROI", "sell")
 
 
 class _Page:
-    """Lines of at most `width` cells; data goes in as `Text` only, so that no markup in it can live."""
+    """Lines of at most `width` cells (20 at least); data goes in as `Text` only, so that no markup in it can live."""
 
     def __init__(self, width: int, color: bool) -> None:
-        self.width = width
+        self.width = max(width, NARROWEST)
         self._file = io.StringIO()
         self._console = Console(
             file=self._file,
-            width=width,
+            width=self.width,
             height=100,
             force_terminal=color,
             color_system="standard" if color else None,
@@ -73,7 +74,7 @@ class _Page:
 
 
 def as_table(scan: ScanReport, width: int, color: bool, why: bool = False) -> str:
-    """The whole screen, at most `width` cells wide; with `why` it names refused titles."""
+    """The whole screen, at most `width` cells wide (20 at least); with `why` it names refused titles."""
     page = _Page(width, color)
     for parts in summary.heading(scan):
         page.parts(Text(part, "dim") for part in parts)

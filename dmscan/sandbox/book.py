@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import math
+import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal
 from random import Random
 from typing import Any
 
-from dmscan.sandbox.outline import DAY, PHASE_WEIGHTS, Outline, Scale, dated
+from dmscan.sandbox.outline import DAY, Outline, Scale, dated, phase_drawn
 from dmscan.sandbox.parameters import FEES, OFFERS, TARGETS
 from dmscan.sandbox.state import FeeRow, Offer, Target
 
-PARTS = ("FN-0", "FN-3", "FN-6", "MW-0", "MW-4", "FT-0", "FT-2", "FT-4", "WW-0", "WW-4", "BS-0", "BS-1", "BS-3")
-PART_STARTS = {
-    "FN": (0.01, 0.02, 0.03, 0.04, 0.05, 0.06),
-    "MW": (0.08, 0.09, 0.1, 0.11),
-    "FT": (0.18, 0.21, 0.24, 0.27),
-    "WW": (0.39, 0.4, 0.41, 0.42),
-    "BS": (0.5, 0.63, 0.76, 0.8),
-}
+PARTS = {"FN": 7, "MW": 5, "FT": 5, "WW": 5, "BS": 5}
+PART_NAMES = [f"{wear}-{number}" for wear, count in PARTS.items() for number in range(count)]
+PART_STARTS = [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1, 0.11, 0.15, 0.18, 0.21, 0.24, 0.27]
+PART_STARTS += [0.38, 0.39, 0.4, 0.41, 0.42, 0.45, 0.5, 0.63, 0.76, 0.8]
+_SHARE = re.compile(r"0(?:\.[0-9]+)?", re.ASCII)
 
 
 def part_of(value: float) -> str:
     """The float part the service would give: FN-0 … BS-4."""
-    wear = next(name for name, end in (("FN", 0.07), ("MW", 0.15), ("FT", 0.38), ("WW", 0.45), ("BS", 2)) if value < end)
-    return f"{wear}-{sum(value >= start for start in PART_STARTS[wear])}"
+    return PART_NAMES[bisect_right(PART_STARTS, value) - 1]
 
 
 def offers(about: Outline, scale: Scale) -> list[Offer]:
@@ -62,7 +60,7 @@ def _offer(about: Outline, scale: Scale, rng: Random, price: int) -> Offer:
     elif place > 1 - OFFERS.free:
         price = 0
     if about.phases:
-        traits["phase"] = rng.choices(list(about.phases), [PHASE_WEIGHTS[name] for name in about.phases])[0]
+        traits["phase"] = phase_drawn(about, rng)
         price = round(price * about.phases[traits["phase"]])
     if about.floats:
         traits |= _wear(about.floats, rng)
@@ -82,13 +80,15 @@ def _uuid(rng: Random) -> str:
 
 def _wear(floats: tuple[float, float], rng: Random) -> dict[str, Any]:
     place = rng.random()
-    seed = rng.randrange(1001)
+    seed = int(rng.random() * 1001)
     if place < OFFERS.no_float:
         return {"paint_seed": seed}
-    value = round(rng.uniform(*floats), rng.choice((2, 3, 14, 16, 16))) or 0.001
+    value = rng.uniform(*floats)
+    if rng.random() < OFFERS.round_float:
+        value = round(value, 2) or 0.001
     if place < OFFERS.no_float + OFFERS.no_part:
         return {"paint_seed": seed, "float_value": repr(value)}
-    part = rng.choice(PARTS) if place > 1 - OFFERS.wrong_part else part_of(value)
+    part = rng.choice(PART_NAMES) if place > 1 - OFFERS.wrong_part else part_of(value)
     return {"paint_seed": seed, "float_value": repr(value), "float_part": part}
 
 
@@ -194,8 +194,4 @@ def _fee(price: int, rows: Sequence[FeeRow], now: int) -> int:
 
 
 def _share(text: str) -> Decimal | None:
-    try:
-        share = Decimal(text)
-    except InvalidOperation:
-        return None
-    return share if 0 <= share < 1 and text[:1].isdigit() and "e" not in text else None
+    return Decimal(text) if _SHARE.fullmatch(text) else None

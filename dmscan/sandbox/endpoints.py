@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import Any
 from urllib.parse import unquote
 
-from dmscan.sandbox import answers
+from dmscan.sandbox import answers, assets
 from dmscan.sandbox.parameters import ANSWERS
 from dmscan.sandbox.state import Offer
 from dmscan.sandbox.world import World
@@ -141,7 +141,7 @@ class Endpoints:
             raise Refused(400, "treeFilters are not served here")
         offset = 0 if call.pinned else _offset_of(call.text("cursor"))
         found = self._ordered(call, self._found(call, game, kind))
-        rows = [answers.offer(game, title, row, call.now, self.edition) for title, row in found[offset : offset + limit]]
+        rows = [assets.offer(game, title, row, call.now, self.edition) for title, row in found[offset : offset + limit]]
         total: int | str = len(found) if self.edition == answers.JULY else str(len(found))
         following = cursor_at(offset + limit) if offset + limit < len(found) else ""
         return answers.dumps({"items": rows, "total": total, "cursor": following})
@@ -150,13 +150,7 @@ class Endpoints:
         low, high = call.number("priceFrom", 0), call.number("priceTo", DEAREST)
         wanted = {"dmarket": (False,), "p2p": (True,), "all": (False, True)}["dmarket" if self.edition == answers.JULY else kind]
         titles = (self.world.title(game, name) for name in self._starting(game, call.text("title")))
-        return [
-            (title.title, row)
-            for title in titles
-            if title
-            for row in title.offers
-            if row.price > 0 and row.p2p in wanted and low <= row.price <= high
-        ]
+        return [(title.title, row) for title in titles if title for row in title.offers if row.p2p in wanted and low <= row.price <= high]
 
     def _starting(self, game: str, prefix: str) -> Iterable[str]:
         """The titles that begin with `prefix`, whatever the case, in alphabetical order; without one all of them."""
@@ -176,7 +170,7 @@ class Endpoints:
             "title": lambda pair: pair[0],
             "float": lambda pair: float(pair[1].float_value or 0),
             "createdAt": lambda pair: pair[1].created_at,
-            "discount": lambda pair: answers.discount(pair[1]),
+            "discount": lambda pair: assets.discount(pair[1]),
         }
         by, way = call.text("orderBy"), call.text("orderDir", "asc")
         if by not in keys or way not in ("asc", "desc"):

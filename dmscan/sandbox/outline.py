@@ -116,6 +116,11 @@ def _floats(game: str, title: str) -> tuple[float, float] | None:
     return WEAR_FLOATS.get(wear) if game == "cs2" else None
 
 
+def phase_drawn(about: Outline, rng: Random) -> str:
+    """One of the title's phases, rare ones rarely."""
+    return rng.choices(list(about.phases), [PHASE_WEIGHTS[name] for name in about.phases])[0]
+
+
 def clear(offset: int) -> int:
     """The offset in seconds, moved away from whole days, so that what is read at it holds for a while."""
     near = (offset + TIMES.clear_s) % DAY

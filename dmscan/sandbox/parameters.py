@@ -53,6 +53,7 @@ class Offers:
     reversible: float
     past_unlock: float
     no_float: float
+    round_float: float
     no_part: float
     wrong_part: float
     free: float

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import h11
 
-from dmscan.sandbox.market import Entry, Manners, Request, Response, Sandbox
+from dmscan.sandbox.respond import Entry, Manners, Request, Response, Sandbox
 
 __all__ = ["Entry", "Manners", "Request", "Response", "Sandbox", "run", "running", "serve"]
 
@@ -39,7 +39,7 @@ async def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0, visits
 
 
 async def _visited(sandbox: Sandbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError, h11.RemoteProtocolError, asyncio.CancelledError):
+    with suppress(ConnectionError, h11.ProtocolError, asyncio.CancelledError):
         await _Visit(sandbox, reader, writer).serve()
     writer.close()
 
@@ -79,6 +79,10 @@ async def run(sandbox: Sandbox, port: int = 0, ready: Callable[[str], None] = la
             loop.remove_signal_handler(number)
 
 
+def _headless(response: Response) -> Response:
+    return response._replace(body=b"")
+
+
 class _Visit:
     """One connection, kept alive from request to request."""
 
@@ -93,7 +97,8 @@ class _Visit:
                 return
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
             request = Request(event.method.decode(), event.target.decode("latin-1"), headers, body)
-            await self._send(self._sandbox.respond(request), "gzip" in headers.get("accept-encoding", ""))
+            response = self._sandbox.respond(request)
+            await self._send(_headless(response) if request.method == "HEAD" else response, "gzip" in headers.get("accept-encoding", ""))
             if self._http.our_state is h11.MUST_CLOSE:
                 return
             self._http.start_next_cycle()

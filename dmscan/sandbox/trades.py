@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from random import Random
 
-from dmscan.sandbox.outline import DAY, PHASE_WEIGHTS, Outline, Scale, dated
+from dmscan.sandbox.outline import DAY, Outline, Scale, dated, phase_drawn
 from dmscan.sandbox.parameters import FEES, SALES, TIMES
 from dmscan.sandbox.state import FeeRow, Sale
 
@@ -40,7 +40,7 @@ def _ages(rng: Random) -> Iterator[int]:
 
 
 def _sale(about: Outline, scale: Scale, rng: Random, age: int) -> Sale:
-    phase = rng.choices(list(about.phases), [PHASE_WEIGHTS[name] for name in about.phases])[0] if about.phases else ""
+    phase = phase_drawn(about, rng) if about.phases else ""
     kind = "Offer" if rng.random() < SALES.offer_share else "Target"
     fair = about.fair * about.phases.get(phase, 1.0) * (1 if kind == "Offer" else SALES.target_discount)
     noise = SALES.noise * (4 if about.index % round(1 / SALES.wild) == 0 else 1)

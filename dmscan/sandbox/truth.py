@@ -607,7 +607,7 @@ def _target_written(target: Target) -> dict[str, Any]:
         "amount": target.amount or None,
         "float_part": _limit(target.float_part),
         "phase": _limit(target.phase),
-        "paint_seed": _limit(target.paint_seed),
+        "paint_seed": None if _limit(target.paint_seed) is None else int(target.paint_seed or 0),
     }
 
 

@@ -58,7 +58,7 @@ class World:
         crossed: Fraction | str | None = None,
         depth: float = 1.0,
         exact_times: bool = False,
-        keep: int = 20_000,
+        keep: int = 4000,
     ) -> None:
         self.seed, self.born_at, self.games, self.keep = seed, born_at, games, keep
         self.scale = Scale(born_at, crossed_share(crossed), depth, exact_times)

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from stored import rows
 
 from dmscan.clock import Clock
 from dmscan.history.store import open_history
-from tests.history.stored import rows
 
 FINDS = 60
 WRITER = f"""
@@ -24,7 +24,7 @@ from pathlib import Path
 from dmscan.clock import Clock
 from dmscan.errors import ExitCode, HistoryError
 from dmscan.history.store import ScanEnd, ScanStart, open_history
-from tests.make import make_opportunity, make_report
+from make import make_opportunity, make_report
 
 found = tuple(make_opportunity(title=f"Title {{number}}") for number in range({FINDS}))
 

@@ -15,14 +15,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from make import NOW, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_report, make_target
+from stored import count, opportunities, rejected, rows
 
 from dmscan.clock import Clock
 from dmscan.core.models import Confidence, Entry, Game, Opportunity
 from dmscan.core.report import Trouble
 from dmscan.errors import ExitCode, HistoryError
 from dmscan.history.store import History, ScanEnd, ScanStart, open_history
-from tests.history.stored import count, opportunities, rejected, rows
-from tests.make import NOW, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_report, make_target
 
 SOURCE = "https://api.dmarket.com"
 END = ScanEnd(ExitCode.OK, '{"titles":25112}')
@@ -445,7 +445,7 @@ async def test_opening_cancelled_at_any_moment_ends_the_thread(path: Path, turns
 
     using = asyncio.create_task(use())
     for _ in range(turns):
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
     using.cancel()
     await asyncio.wait({using})
     assert using.cancelled()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from hypothesis import HealthCheck, settings
 
 from dmscan.clock import Clock
 from dmscan.market.client import Market
@@ -24,6 +25,10 @@ VECTORS = json.loads((DATA / "signing.json").read_text())
 NOW = 1_792_500_000
 TITLE = "AK-47 | Redline (Field-Tested)"
 OFFICIAL = "https://api.dmarket.com"
+
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+"""A promise holds on a busy machine too."""
 
 
 def sample(name: str) -> bytes:

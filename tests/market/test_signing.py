@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
-from market_fakes import VECTORS, Script, reply, signer, transport_for
+from market_fakes import UNHURRIED, VECTORS, Script, reply, signer, transport_for
 
 from dmscan.errors import SettingsError
 from dmscan.market.endpoints import Call, Endpoint
@@ -21,6 +21,7 @@ def test_the_nine_vectors_are_signed_exactly(case):
     assert headers == case["headers"]
 
 
+@UNHURRIED
 @given(title=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
 async def test_the_path_sent_is_the_path_signed_for_any_title(title):
     script = Script(reply(b"{}"))

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 
 from dmscan.core.models import Entry, Exit, Game, Reason
 from dmscan.render.table import as_columns, as_table
+from dmscan.render.words import evidence
 
 OURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -156,6 +157,21 @@ def test_no_line_is_longer_than_the_screen(width):
             as_columns(scan, ("title", "roi", "url"), width, False),
         ):
             assert max(cell_len(OURS.sub("", line)) for line in shown.split("\n")) <= width
+
+
+def test_figures_stay_on_one_line_and_evidence_breaks_only_between_its_parts():
+    found = make_relist()
+    for width in range(40, 130):
+        shown = lines(make_report(opportunities=(found,)), width)
+        head, row = line_with(" net", shown), line_with("$21.00", shown)
+        assert "$2.13" in row
+        assert shown[shown.index(row) + 1].startswith("  12 of 18")
+        assert ("if stuck" in head, "age" in head) == ("$4.79" in row, "0 s" in row)
+        assert all(any(part in line for line in shown) for part in evidence(found))
+
+
+def test_a_screen_of_no_width_is_taken_as_a_narrow_one():
+    assert as_table(crowded(), 0, False) == as_table(crowded(), 20, False)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])

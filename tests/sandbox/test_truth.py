@@ -17,51 +17,60 @@ from dmscan.sandbox.truth import Answer, Fees, Question, break_even, find, max_b
 NOW = 1795500000
 DAY = 86400
 DEFAULT = DefaultFee("0.1", 2)
-LIMITS = st.sampled_from([None, "", "any"])
-PHASES = st.sampled_from(["", "", "", "ruby", "phase-1"])
-
-OFFERS = st.builds(
-    Offer,
-    offer_id=st.uuids().map(str),
-    price=st.integers(480, 1000),
-    created_at=st.integers(NOW - 3, NOW),
-    reserved=st.sampled_from([False, False, False, True]),
-    p2p=st.sampled_from([False, False, False, True]),
-    phase=PHASES,
-    float_value=st.sampled_from(["", "0.15", "0.2", "0.21"]),
-    paint_seed=st.sampled_from([0, 7, 661]),
-    unlock_at=st.none() | st.integers(NOW - DAY, NOW + 8 * DAY),
-    overstocked=st.sampled_from([False, False, False, True]),
-)
-TARGETS = st.builds(
-    Target,
-    price=st.integers(600, 1300),
-    amount=st.integers(0, 3),
-    float_part=LIMITS | st.sampled_from(["FT-0", "FT-2"]),
-    phase=LIMITS | PHASES,
-    paint_seed=LIMITS | st.sampled_from(["0", "661"]),
-)
-SALES = st.builds(
-    Sale, price=st.integers(900, 1100), at=st.integers(NOW - 32 * DAY, NOW + 1), kind=st.sampled_from(["Offer", "Offer", "Offer", "Target"])
-)
 ROWS = st.builds(
     FeeRow,
-    fraction=st.sampled_from(["0.02", "0.05", "0.15", "abc"]),
+    fraction=st.sampled_from(["0.02", "0.05", "0.15"]),
     low=st.integers(1, 1000),
     high=st.integers(500, 1200),
     expires_at=st.integers(NOW - 1, NOW + 5 * DAY),
 )
-TITLES = st.builds(
-    Title,
-    game=st.just("cs2"),
-    title=st.sampled_from([PLAIN, PHASED]),
-    offers=st.lists(OFFERS, max_size=1) | st.lists(OFFERS, min_size=3, max_size=7),
-    targets=st.lists(TARGETS, max_size=1) | st.lists(TARGETS, min_size=3, max_size=6),
+
+
+def random_title(title: str, chance: Random) -> Title:
+    """A crowded little market around $10; Hypothesis alone seldom builds one in which anything pays."""
+    phases = ["", "ruby"] if title == PHASED else [""]
+    limits = [None, "", "any"]
+    offers = [
+        Offer(
+            offer_id=f"{title} {number}",
+            price=chance.randint(600, 1000),
+            created_at=NOW - chance.randint(0, 2),
+            reserved=chance.random() < 0.15,
+            p2p=chance.random() < 0.15,
+            phase=chance.choice(phases),
+            float_value=chance.choice(["", "0.15", "0.2", "0.21"]),
+            paint_seed=chance.choice([0, 7, 661]),
+            unlock_at=NOW + chance.randint(-DAY, 8 * DAY) if chance.random() < 0.15 else None,
+            overstocked=chance.random() < 0.15,
+        )
+        for number in range(chance.randint(0, 8))
+    ]
+    targets = [
+        Target(
+            price=10 * chance.randint(60, 110),
+            amount=chance.randint(0, 3),
+            float_part=chance.choice([*limits, "FT-0", "FT-2"]),
+            phase=chance.choice([*limits, *phases]),
+            paint_seed=chance.choice([*limits, "0", "661"]),
+        )
+        for _ in range(chance.randint(0, 6))
+    ]
     # At equal times the service decides which 20 rows are the newest, so no two are equal.
-    sales=st.lists(SALES, min_size=5, max_size=28, unique_by=lambda sale: sale.at),
-    fee_rows=st.lists(ROWS, max_size=3),
-)
-MARKETS = st.lists(TITLES, min_size=1, max_size=2, unique_by=lambda title: title.title)
+    times = chance.sample(range(NOW - 32 * DAY, NOW + 2), chance.randint(0, 40))
+    sales = [Sale(chance.randint(900, 1100), at, chance.choice(["Offer", "Offer", "Target"]), chance.choice(phases)) for at in times]
+    rows = [
+        FeeRow(
+            chance.choice(["0.02", "0.05", "0.15", "abc"]),
+            chance.randint(1, 900),
+            chance.randint(600, 1200),
+            NOW + chance.randint(-1, 5 * DAY),
+        )
+        for _ in range(chance.randint(0, 3))
+    ]
+    return Title("cs2", title, offers, targets, sales, rows)
+
+
+MARKETS = st.integers(0, 2**32).map(lambda seed: [random_title(title, Random(f"{seed} {title}")) for title in (PLAIN, PHASED)])
 QUESTIONS = st.builds(
     Question,
     games=st.just(("cs2",)),
@@ -178,7 +187,7 @@ def test_a_higher_least_roi_never_adds_an_instant_find(titles: list[Title], ques
 
 @given(
     st.integers(1, 3000),
-    st.lists(ROWS.filter(lambda row: row.fraction != "abc"), max_size=3),
+    st.lists(ROWS, max_size=3),
     st.integers(0, 60),
     st.sampled_from(["0", "0.1", "0.5"]),
 )

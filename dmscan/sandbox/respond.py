@@ -1,4 +1,4 @@
-"""The sandbox market: from an HTTP request to its answer, without a socket."""
+"""The sandbox market without a socket: from an HTTP request to its answer."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ WRITING = (
 RETIRED = ("/exchange/v1/market/items", "/exchange/v1/offers-by-title")
 GRPC = {400: 3, 404: 5, 403: 7, 429: 8}
 LOG_SIZE = 200_000
+JSON = bad.JSON
 
 
 class Request(NamedTuple):
@@ -49,6 +50,14 @@ class Request(NamedTuple):
     target: str
     headers: Mapping[str, str]
     body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @property
+    def is_keyed(self) -> bool:
+        return "x-api-key" in self.headers
 
 
 class Response(NamedTuple):
@@ -109,50 +118,43 @@ class Sandbox:
 
     def respond(self, request: Request) -> Response:
         """The answer to one request; it is logged."""
-        path = request.target.partition("?")[0]
-        method, endpoint = _route(path)
-        fault = self.faults.take(endpoint) if method else ""
-        response = self._answered(request, method, endpoint, fault)
-        self.log.append(Entry(self.clock.monotonic(), request.method, request.target, endpoint, response.status))
-        return response
-
-    def _answered(self, request: Request, method: str, endpoint: str, fault: str) -> Response:
+        method, endpoint = _route(request.path)
+        passed, limit, left = self._limits.enter(endpoint, request.is_keyed, self.clock.monotonic())
+        fault = self.faults.take(endpoint) if passed and method else ""
         now = self.clock.now() + (bad.SKEW_S if fault == "skew" else 0)
-        headers = [("Date", formatdate(now, usegmt=True))]
-        keyed = "x-api-key" in request.headers
-        passed, limit, left = self._limits.enter(endpoint, keyed, self.clock.monotonic())
-        if self.manners.limit_headers:
-            headers += _limit_headers(limit, left)
-        if not passed:
-            return self._failed(429, headers, request.target)
-        if (keyed or not self._is_open(endpoint)) and not is_signed(request.method, request.target, request.headers, request.body, now):
-            return self._failed(401, headers, request.target)
-        if not method or request.method != method:
-            status = 405 if method or endpoint == "write" else 410 if endpoint == "retired" else 404
-            return self._failed(status, headers, request.target)
-        return self._spoiled(request, endpoint, fault, headers, int(now))
+        answer = self._checked(request, method, endpoint, now) if passed else self._failed(429, request)
+        answer = answer or self._answered(request, endpoint, fault, int(now))
+        headers = [("Date", formatdate(now, usegmt=True)), *_limit_headers(limit, left) * self.manners.limit_headers, *answer.headers]
+        self.log.append(Entry(self.clock.monotonic(), request.method, request.target, endpoint, answer.status))
+        return Response(answer.status, headers, answer.body)
 
-    def _is_open(self, endpoint: str) -> bool:
-        return endpoint in ("aggregated-prices", "retired", "") or (endpoint == "customized-fees" and self.manners.keyless_fees)
+    def _checked(self, request: Request, method: str, endpoint: str, now: float) -> Response | None:
+        """Why the request is not served at all, if so: its signature or its endpoint."""
+        is_open = endpoint in ("aggregated-prices", "retired", "") or (endpoint == "customized-fees" and self.manners.keyless_fees)
+        if (request.is_keyed or not is_open) and not is_signed(*request, now):
+            return self._failed(401, request)
+        if request.method == method:
+            return None
+        return self._failed(405 if method or endpoint == "write" else 410 if endpoint == "retired" else 404, request)
 
-    def _spoiled(self, request: Request, endpoint: str, fault: str, headers: list[tuple[str, str]], now: int) -> Response:
+    def _answered(self, request: Request, endpoint: str, fault: str, now: int) -> Response:
         """The answer, or what the fault makes of it."""
         if fault in bad.STATUSES:
-            return self._failed(int(fault), headers, request.target)
+            return self._failed(int(fault), request)
         if fault in bad.REPLACED:
-            status, more, body = bad.REPLACED[fault]
-            return Response(status, [*headers, *more], body)
+            return Response(*bad.REPLACED[fault])
         try:
             body = self._endpoints.answer(endpoint, _call(request, fault, now))
         except Refused as refused:
-            return _refusal(refused.status, headers, request.target, str(refused))
-        return Response(200, [*headers, ("Content-Type", "application/json")], self._bent(body, fault))
+            return _refusal(refused.status, request, str(refused))
+        return Response(200, JSON, self._bent(body, fault))
 
-    def _failed(self, status: int, headers: list[tuple[str, str]], target: str) -> Response:
+    def _failed(self, status: int, request: Request) -> Response:
         if status == 401:
-            return _json(401, headers, {"Code": "Unauthorized", "Message": "Unauthorized"})
+            return Response(401, JSON, json.dumps({"Code": "Unauthorized", "Message": "Unauthorized"}).encode())
+        refusal = _refusal(status, request, HTTPStatus(status).phrase)
         more = [("Retry-After", "1")] * (status == 429 and self.manners.retry_after)
-        return _refusal(status, headers + more, target, HTTPStatus(status).phrase)
+        return refusal._replace(headers=refusal.headers + more)
 
     def _bent(self, body: bytes, fault: str) -> bytes:
         match fault:
@@ -195,12 +197,9 @@ def _limit_headers(limit: int, left: int) -> list[tuple[str, str]]:
     ]
 
 
-def _json(status: int, headers: list[tuple[str, str]], value: Mapping[str, object]) -> Response:
-    return Response(status, [*headers, ("Content-Type", "application/json")], json.dumps(value).encode())
-
-
-def _refusal(status: int, headers: list[tuple[str, str]], target: str, message: str) -> Response:
+def _refusal(status: int, request: Request, message: str) -> Response:
     """An error in the words of its part of the API (dmarket-api.md chapter 6)."""
-    if target.startswith("/marketplace-api"):
-        return _json(status, headers, {"error": message, "code": GRPC.get(status, 13), "message": message})
-    return _json(status, headers, {"code": "BadRequest" if status == 400 else message.title().replace(" ", ""), "message": message})
+    error: dict[str, object] = {"code": "BadRequest" if status == 400 else message.title().replace(" ", ""), "message": message}
+    if request.target.startswith("/marketplace-api"):
+        error = {"error": message, "code": GRPC.get(status, 13), "message": message}
+    return Response(status, JSON, json.dumps(error).encode())

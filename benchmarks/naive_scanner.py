@@ -1,0 +1,41 @@
+"""The scanner most public bots are: list the titles, then three calls for each of them in turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from dmscan.core.judge import judge
+from dmscan.core.models import Evidence, FeeTable, Opportunity, Quote
+from dmscan.core.report import ScanRequest
+from dmscan.market.client import Market
+from dmscan.scanner import WORKERS
+
+
+class NaiveScan:
+    """No screening and no order but the catalogue's. Client, pace, number of workers and rules are dmscan's, so only the calls differ."""
+
+    def __init__(self, request: ScanRequest, market: Market, found: Callable[[Opportunity], None]) -> None:
+        self._request, self._market, self._found = request, market, found
+
+    async def run(self) -> None:
+        for game in self._request.games:
+            fees = (await self._market.fees(game)).value
+            quotes = iter([quote async for page in self._market.catalogue(game) for quote in page.value])
+            await asyncio.gather(*(self._visit_all(quotes, fees) for _ in range(WORKERS)))
+
+    async def _visit_all(self, quotes: Iterator[Quote], fees: FeeTable) -> None:
+        for quote in quotes:
+            self._judge(await self._ask(quote, fees))
+
+    async def _ask(self, quote: Quote, fees: FeeTable) -> Evidence:
+        offers = await self._market.offers(quote.game, quote.title)
+        targets = await self._market.targets(quote.game, quote.title)
+        sales = await self._market.sales(quote.game, quote.title)
+        return Evidence(quote, fees.schedule(quote.title), sales, targets, offers)
+
+    def _judge(self, evidence: Evidence) -> None:
+        for pair in self._request.pairs:
+            verdict = judge(pair, evidence, self._request.rules)
+            for opportunity in verdict if isinstance(verdict, tuple) else ():
+                self._found(opportunity)

@@ -1,0 +1,67 @@
+"""What each option says of itself: its placeholder, its help, and its default in words where the value does not say it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Help(NamedTuple):
+    metavar: str | None
+    text: str
+    default: str | None = None
+
+
+LEVELS = "boost ($0.50-$3, 1%), standard ($3-$10, 5%), medium ($10-$30, 5%), advanced ($30-$100, 10%), pro ($100-$1000, 20%)"
+
+SCAN = {
+    "--game": Help("GAME", "cs2 (or csgo), dota2, tf2, rust or all; repeatable.", "cs2"),
+    "--title": Help("GLOB", "Only titles that match, in any case; repeatable; @FILE reads a list, @- stdin."),
+    "--exclude": Help("GLOB", "No titles that match; otherwise as --title."),
+    "--entry": Help("ENTRY", "How to buy: offer."),
+    "--exit": Help("EXIT", "How to sell: instant (into targets at once), relist (at a price that sales support) or any."),
+    "--level": Help("LEVEL", f"{LEVELS}; repeatable."),
+    "--min-price": Help("DOLLARS", "Least ask.", "0.50"),
+    "--max-price": Help("DOLLARS", "Highest ask."),
+    "--min-roi": Help("SHARE", "Least net profit as a share of the cost, 3% or 0.03; replaces that of the levels.", "3%"),
+    "--min-profit": Help("DOLLARS", "Least net profit of a unit."),
+    "--max-lock-days": Help("DAYS", "No items locked for longer."),
+    "--min-sales": Help("N", "Qualified sales that a relist needs."),
+    "--max-units": Help("N", "Most units of one relist."),
+    "--max-days-to-sell": Help("DAYS", "A relist must be sold by then."),
+    "--fee": Help("SHARE", "This fee instead of the market's table."),
+    "--fee-at": Help("WHEN", "sale: a reduced fee must last until the expected sale; now: today's is taken to be renewed."),
+    "--cashout-fee": Help("SHARE", "What leaving with the money costs; fills one column, changes nothing else."),
+    "--rate": Help("N", "Requests a second.", "2"),
+    "--deadline": Help("TIME", "End after 30s, 5m, 1h with the best part done; 0 for none."),
+    "--max-requests": Help("N", "Send at most N requests, retries included."),
+    "--fresh": Help(None, "Use nothing stored: a full sweep and no stored sales."),
+    "--format": Help("FORMAT", "table, json, ndjson, csv, markdown or none.", "table on a terminal, else json"),
+    "--json": Help(None, "The same as -f json."),
+    "--output": Help("FILE", "Write to FILE in one step instead of stdout."),
+    "--fields": Help("A,B,C", "Only these fields of each opportunity."),
+    "--sort": Help("KEY", "profit-per-day, profit, roi, cost, days or title.", "profit-per-day"),
+    "--limit": Help("N", "Most opportunities shown.", "20 in a table, else all"),
+    "--why": Help(None, "Name refused titles by reason."),
+    "--fail-empty": Help(None, "Exit with 4 if nothing was found."),
+    "--quiet": Help(None, "Nothing on stderr unless something is wrong."),
+    "--verbose": Help(None, "Say on stderr what is done and what it cost."),
+    "--no-color": Help(None, "No colour; NO_COLOR does the same."),
+    "--debug": Help(None, "Show the trace of a bug."),
+    "--sandbox": Help(None, "Use the built-in market: no key, no network."),
+    "--no-store": Help(None, "Store nothing."),
+    "--db": Help("FILE", "The history database.", "history.db in the platform's data folder"),
+    "--wait": Help("TIME", "Wait that long for another scan to finish, instead of exiting with 11."),
+}
+
+SERVE = {
+    "--port": Help("PORT", "Port on loopback; 0 takes a free one."),
+    "--seed": Help("N", "The same seed is the same market.", "the demo's"),
+    "--titles": Help("N", "Titles of each game.", "the demo's"),
+    "--rate": Help("N", "Requests a second and group.", "the demo's"),
+    "--crossed": Help("SHARE", "Titles whose bid beats their ask: scarce, usual, rich or a share.", "the demo's"),
+    "--edition": Help("EDITION", "The edition of the API: 2026-10 or 2026-07."),
+    "--born": Help("UNIX", "The moment whose market this is: the same seed and moment are the same market.", "now"),
+    "--fault": Help("X=KIND", "An endpoint goes wrong, for the first N calls with :N; repeatable."),
+}
+
+DOCTOR = {"--format": Help("FORMAT", "table or json.")}
