@@ -13,16 +13,20 @@ from dmscan.scanner import WORKERS
 
 
 class NaiveScan:
-    """No screening and no order but the catalogue's. Client, pace, number of workers and rules are dmscan's, so only the calls differ."""
+    """No screening and no order but the catalogue's, begun `start` titles further on.
 
-    def __init__(self, request: ScanRequest, market: Market, found: Callable[[Opportunity], None]) -> None:
-        self._request, self._market, self._found = request, market, found
+    Client, pace, number of workers and rules are dmscan's, so that only the calls and their order differ.
+    """
+
+    def __init__(self, request: ScanRequest, market: Market, found: Callable[[Opportunity], None], start: int = 0) -> None:
+        self._request, self._market, self._found, self._start = request, market, found, start
 
     async def run(self) -> None:
         for game in self._request.games:
             fees = (await self._market.fees(game)).value
-            quotes = iter([quote async for page in self._market.catalogue(game) for quote in page.value])
-            await asyncio.gather(*(self._visit_all(quotes, fees) for _ in range(WORKERS)))
+            quotes = [quote async for page in self._market.catalogue(game) for quote in page.value]
+            waiting = iter(quotes[self._start :] + quotes[: self._start])
+            await asyncio.gather(*(self._visit_all(waiting, fees) for _ in range(WORKERS)))
 
     async def _visit_all(self, quotes: Iterator[Quote], fees: FeeTable) -> None:
         for quote in quotes:

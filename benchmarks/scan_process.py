@@ -19,7 +19,6 @@ from benchmarks.simulated import Answered, Asked, Respond
 from dmscan.core.models import Entry, Exit, Game, Opportunity, Rules
 from dmscan.core.report import Progress, ScanRequest
 from dmscan.core.rules import price_bands
-from dmscan.market.client import Market
 from dmscan.scanner import Scan
 from dmscan.wiring import peak_memory_mb
 
@@ -32,7 +31,7 @@ class Scanner(StrEnum):
 class Job(Struct, frozen=True):
     """Who scans for which exits at `rate` requests a second; the date stands still at `date` (Unix seconds).
 
-    The scan is cut after `within_s` seconds; 0 lets it see everything.
+    The scan is cut after `within_s` seconds; 0 lets it see everything. The naive one begins `start` titles into the catalogue.
     """
 
     scanner: Scanner
@@ -40,6 +39,7 @@ class Job(Struct, frozen=True):
     rate: int
     date: int
     within_s: int = 0
+    start: int = 0
 
 
 class Find(Struct, frozen=True):
@@ -73,7 +73,7 @@ async def scan(job: Job, respond: Respond) -> Outcome:
     request = ScanRequest((Game.CS2,), (Entry.OFFER,), job.exits, Rules(price_bands()), rate=Fraction(job.rate), deadline_s=job.within_s)
     try:
         if job.scanner is Scanner.NAIVE:
-            await _naively(request, market, notes)
+            await _naively(NaiveScan(request, market, notes.found, job.start), job)
         else:
             await _dmscan(Scan(request, market, clock, notes), job)
         finished_s = clock.monotonic()
@@ -82,10 +82,10 @@ async def scan(job: Job, respond: Respond) -> Outcome:
     return Outcome(tuple(notes.finds), market.traffic().requests, finished_s)
 
 
-async def _naively(request: ScanRequest, market: Market, notes: _Notes) -> None:
+async def _naively(scan: NaiveScan, job: Job) -> None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(request.deadline_s or None):
-            await NaiveScan(request, market, notes.found).run()
+        async with asyncio.timeout(job.within_s or None):
+            await scan.run()
 
 
 async def _dmscan(scan: Scan, job: Job) -> None:

@@ -80,7 +80,7 @@ class Scan:
             await self._until(deadline, (self._confirm_all(places) for _ in range(WORKERS)))
         self._close()
         report = self._report(scan_id, source, started)
-        return replace(report, stats=replace(report.stats, elapsed_s=self._clock.monotonic() - began))
+        return replace(report, stats=replace(report.stats, elapsed_ms=round(1000 * (self._clock.monotonic() - began))))
 
     async def _until(self, deadline: float, work: Iterable[Coroutine[Any, Any, None]]) -> None:
         """Runs the work side by side until it is done, the deadline has come or `stop` is set."""

@@ -117,7 +117,7 @@ def make_stats(**changes: Any) -> ScanStats:
         judged=348,
         pass_if_renewed=31,
         cache_misses=347,
-        elapsed_s=300.0,
+        elapsed_ms=300_000,
         rss_mb=61,
         db_ms=(2, 6),
         traffic=Traffic(requests=calls, api_ms=(140, 310)),

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from make import DAY, NOW, TITLE, make_leg, make_offer, make_opportunity, make_quote, make_relist
+from make import DAY, NOW, TITLE, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_sale, make_target
 from msgspec.structs import replace
 
 from dmscan.core.models import (
@@ -161,6 +161,15 @@ def _random_find(chance: Random, title: str, make: Callable[..., Opportunity]) -
     leg = make_leg(ask=chance.choice((100, 200)), sell=chance.choice((300, 400)), fee=0, offer=make_offer(offer_id=title))
     return make(title=title, legs=(leg,), hold_days=Fraction(chance.randint(0, 2)))
 
+
+RENEWABLE = Evidence(
+    make_quote(ask=1000, bid=1200),
+    FeeSchedule(Fraction(1, 10), 2, FeeSource.DEFAULT, (FeeRow(Fraction(2, 100), 1, 9999, NOW + DAY),)),
+    sales=Stamped(tuple(make_sale(price=1100, at=NOW - DAY - n) for n in range(10)), NOW),
+    targets=Stamped((make_target(price=1200),), NOW),
+    offers=Stamped((make_offer(price=1000),), NOW),
+)
+"""As a relist it would pay if today's reduced fee still held on the day of sale."""
 
 SCHEDULES = schedules()
 BIG_SCHEDULES = schedules(BIG_PRICES)

@@ -5,24 +5,30 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Coroutine
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
 from dmscan import __version__
+from dmscan.cli.doctor import doctor
 from dmscan.cli.output import say
+from dmscan.cli.sandbox import serve
+from dmscan.cli.scan import scan
+from dmscan.cli.schema import schema
 from dmscan.errors import DmscanError, ExitCode
-
-T = TypeVar("T")
 
 app = typer.Typer(
     name="dmscan",
-    help="Finds DMarket items that can be bought now and sold again at a profit after the real fee. It only reads.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+sandbox = typer.Typer(help="A local market that answers like the documented service.", no_args_is_help=True)
+for command in (scan, doctor, schema):
+    app.command()(command)
+sandbox.command()(serve)
+app.add_typer(sandbox, name="sandbox")
 
 
 def _version(wanted: bool) -> None:
@@ -45,11 +51,8 @@ def run() -> None:
 
 def main(arguments: list[str]) -> int:
     """Runs one command. What a user can act on is one sentence on stderr; a bug is named as one, its trace shown with --debug."""
-    from dmscan.cli import doctor, sandbox, scan, schema  # noqa: F401 - each registers its command on `app`
-
-    debug = "--debug" in arguments or bool(os.environ.get("DMSCAN_DEBUG"))
     try:
-        return app(arguments, standalone_mode=False, prog_name="dmscan") or ExitCode.OK
+        return _waited_for(app(arguments, standalone_mode=False, prog_name="dmscan"))
     except DmscanError as error:
         if error.exit_code is not ExitCode.READER_GONE:
             say(f"dmscan: {error}")
@@ -60,20 +63,22 @@ def main(arguments: list[str]) -> int:
         if hasattr(error, "format_message"):
             _tell_usage(error.format_message())
             return ExitCode.USAGE
-        if debug:
+        if "--debug" in arguments or os.environ.get("DMSCAN_DEBUG"):
             raise
         say(f"dmscan: this is a bug ({type(error).__name__}); run again with --debug for the trace, and report it.")
         return ExitCode.BUG
+
+
+def _waited_for(outcome: Coroutine[object, object, int] | int | None) -> int:
+    """A command hands over either its exit code or the work that ends in one."""
+    if not isinstance(outcome, Coroutine):
+        return outcome or ExitCode.OK
+    import asyncio  # 90 ms that `--help` and `--version` need not pay
+
+    return asyncio.run(outcome)
 
 
 def _tell_usage(message: str) -> None:
     """What the command line's parser says; it says nothing when it has shown the help instead."""
     if message:
         say(f"dmscan: {message.rstrip('.')}. Try 'dmscan --help'.")
-
-
-def wait_for(work: Coroutine[Any, Any, T]) -> T:
-    """Runs `work` to its end on the one event loop; whatever was abandoned dies with the loop."""
-    import asyncio  # 90 ms that `--help` and `--version` need not pay
-
-    return asyncio.run(work)

@@ -39,6 +39,8 @@ async def perform(task: Task) -> ExitCode:
             report = await scan.run(desk.scan_id, task.source)
         report = structs.replace(report, stats=structs.replace(report.stats, rss_mb=peak_memory_mb()))
         report = await book.record(report, most_specific((*caught.codes, report.exit_code(fail_empty=task.fail_empty))))
+    if caught.codes:
+        desk.note("stopped early; what was certain by then is shown.")
     desk.tell_effort(report)
     desk.tell_troubles(report)
     desk.show(report)

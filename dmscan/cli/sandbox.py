@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dmscan.cli.app import app, wait_for
 from dmscan.cli.flags import Texts, option
 from dmscan.cli.help import SERVE
 from dmscan.cli.options import at_least, choice
 from dmscan.cli.output import write_stdout
-from dmscan.errors import SettingsError, UsageError
+from dmscan.errors import ExitCode, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from dmscan.sandbox.server import Sandbox
@@ -23,11 +22,7 @@ if TYPE_CHECKING:
 EDITIONS = ("2026-10", "2026-07")
 served = partial(option, panel="Market", env=False, words=SERVE)
 
-sandbox = typer.Typer(help="A local market that answers like the documented service.", no_args_is_help=True)
-app.add_typer(sandbox, name="sandbox")
 
-
-@sandbox.command()
 def serve(
     port: Annotated[int, served("--port")] = 0,
     seed: Annotated[int | None, served("--seed")] = None,
@@ -38,7 +33,7 @@ def serve(
     born: Annotated[int | None, served("--born")] = None,
     fault: Annotated[Texts, served("--fault")] = None,
     attached: Annotated[bool, typer.Option("--attached", hidden=True)] = False,
-) -> None:
+) -> Coroutine[Any, Any, int]:
     """Serve the built-in market on loopback until Ctrl-C; one line with its URL is printed when it is ready.
 
     \b
@@ -51,7 +46,7 @@ def serve(
     at_least("--titles", titles, 1)
     at_least("--rate", rate, 1)
     choice("--edition", edition, EDITIONS)
-    wait_for(_serve(_market(typed), port, attached))
+    return _serve(_market(typed), port, attached)
 
 
 def _market(typed: Mapping[str, Any]) -> Sandbox:
@@ -71,7 +66,7 @@ def _market(typed: Mapping[str, Any]) -> Sandbox:
         raise UsageError(f"The market cannot be made so: {error}.") from error
 
 
-async def _serve(market: Sandbox, port: int, attached: bool) -> None:
+async def _serve(market: Sandbox, port: int, attached: bool) -> int:
     import asyncio
 
     from dmscan.sandbox.server import run
@@ -85,6 +80,7 @@ async def _serve(market: Sandbox, port: int, attached: bool) -> None:
         await run(market, port, ready)
     except OSError as error:
         raise SettingsError(f"Port {port} cannot be used: {error.strerror}.") from error
+    return ExitCode.OK
 
 
 def _leave_with_parent() -> None:

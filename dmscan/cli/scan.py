@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
 from dmscan.cli import flags
-from dmscan.cli.app import app, wait_for
 from dmscan.cli.flags import Texts, budget, rule, shown, stored, what
 
 GAMES = ("cs2", "csgo", "dota2", "tf2", "rust", "all")
@@ -14,7 +14,6 @@ EXITS = ("instant", "relist", "any")
 SORTS = ("profit-per-day", "profit", "roi", "cost", "days", "title")
 
 
-@app.command()
 def scan(
     game: Annotated[Texts, what("--game", "-g", among=GAMES)] = None,
     title: Annotated[Texts, what("--title", env=False)] = None,
@@ -53,7 +52,7 @@ def scan(
     no_store: Annotated[bool, stored("--no-store")] = False,
     db: flags.Db = None,
     wait: Annotated[str, stored("--wait")] = "0",
-) -> int:
+) -> Coroutine[Any, Any, int]:
     """Scan the market once and print what can be bought now and sold again at a profit after the real fee.
 
     \b
@@ -69,4 +68,4 @@ def scan(
     from dmscan.cli.perform import perform
     from dmscan.cli.task import task
 
-    return wait_for(perform(task(typed)))
+    return perform(task(typed))

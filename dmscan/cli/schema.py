@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dmscan.cli.app import app
 from dmscan.cli.output import write_stdout
 
 
-@app.command()
 def schema() -> None:
     """Print the JSON Schema of the JSON and NDJSON output.
 

@@ -58,11 +58,11 @@ def break_even(fees: FeeSchedule, cost: Cents, at: int) -> Cents:
     def highest(rows: list[FeeRow]) -> Fraction:
         return max((row.fraction for row in rows), default=fees.default)
 
-    for low, high, fraction in _stretches(fees, at, highest):
-        price = max(low, cost + fees.min_amount, -(-cost * fraction.denominator // (fraction.denominator - fraction.numerator)))
-        if high is None or price <= high:
-            return price
-    raise AssertionError("the last stretch has no upper end")
+    firsts = (
+        (max(low, cost + fees.min_amount, -(-cost * fraction.denominator // (fraction.denominator - fraction.numerator))), high)
+        for low, high, fraction in _stretches(fees, at, highest)
+    )
+    return next(price for price, high in firsts if high is None or price <= high)
 
 
 def _stretches(fees: FeeSchedule, at: int, pick: Callable[[list[FeeRow]], Fraction]) -> Iterator[tuple[Cents, Cents | None, Fraction]]:

@@ -28,8 +28,7 @@ def obstacle(offer: Offer, rules: Rules, now: int) -> Reason | None:
 def buyable(offers: Iterable[Offer], rules: Rules, now: int) -> tuple[tuple[Offer, ...], Reason]:
     """The buyable offers by (price, createdAt, offerId), and the furthest reason why others are not or why there are none."""
     looked_at = [(offer, obstacle(offer, rules, now)) for offer in offers]
-    kept = sorted(
-        (offer for offer, reason in looked_at if reason is None), key=lambda offer: (offer.price, offer.created_at, offer.offer_id)
-    )
+    kept = [offer for offer, reason in looked_at if reason is None]
     least = Reason.EXCLUDED if kept else Reason.NO_BUYABLE_OFFER
-    return tuple(kept), reduce(later, (reason for _, reason in looked_at if reason), least)
+    furthest = reduce(later, (reason for _, reason in looked_at if reason), least)
+    return tuple(sorted(kept, key=lambda offer: (offer.price, offer.created_at, offer.offer_id))), furthest

@@ -38,7 +38,7 @@ def refusal(reply: Reply, endpoint: Endpoint, key: str, now: float) -> Refusal |
     if status == 401:
         error = _unauthorized(reply, endpoint, key, now)
     elif status == 403:
-        error = MarketRefused(f"The market refuses {endpoint}{_with(key)}: the key or this address is blocked.", endpoint)
+        error = MarketRefused(f"The market refuses {endpoint}{_to(key)}; the account or this address may be blocked.", endpoint)
     elif status in (404, 410):
         error = MarketChanged(f"The market has retired {endpoint} or moved it (status {status}).", endpoint)
     elif status == 429:
@@ -80,11 +80,13 @@ def _unauthorized(reply: Reply, endpoint: Endpoint, key: str, now: float) -> Mar
     if theirs is not None and abs(theirs - now) > MAX_SKEW_S:
         side = "behind" if theirs > now else "ahead of"
         return ClockSkewed(f"This computer's clock is {abs(theirs - now):.0f} s {side} the market's; set it right and try again.", endpoint)
-    return MarketRefused(f"The market refuses{_with(key)}; check that it is active and that both keys were copied in full.", endpoint)
+    return MarketRefused(
+        f"The market refuses the key …{key[-4:]}; check that it is active and that both keys were copied in full.", endpoint
+    )
 
 
-def _with(key: str) -> str:
-    return f" the key …{key[-4:]}" if key else ""
+def _to(key: str) -> str:
+    return f" to the key …{key[-4:]}" if key else ""
 
 
 def _message(body: bytes) -> str:

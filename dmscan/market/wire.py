@@ -1,11 +1,10 @@
-"""Answers of both editions of the API → records: the field names and units of dmarket-api.md chapter 3."""
+"""Questions and answers of both editions of the API, from and to records: the units of dmarket-api.md chapter 3."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
-from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -35,6 +34,7 @@ from dmscan.market.notations import (
     usd_text,
 )
 from dmscan.market.page import Answer, Page, Rows, fields_of
+from dmscan.market.shapes import Cs2, DefaultFee, Limits, OfferRow, Price, QuoteRow, ReducedFee, SaleRow, Sold, TargetRow
 
 GAME_IDS = {Game.CS2: "a8db", Game.DOTA2: "9a92", Game.TF2: "tf2", Game.RUST: "rust"}
 OLDER_GAME_IDS = {Game.CS2: "csgo", Game.DOTA2: "dota2"}
@@ -81,7 +81,7 @@ def fees(answer: Answer) -> Fees:
     """One page of `customized-fees`. MarketChanged if the default fee cannot be read; a reduced row that cannot is skipped."""
     raw = fields_of(answer.body, Endpoint.FEES).get("defaultFee", Raw(b"null"))
     try:
-        default = msgspec.json.decode(raw, type=_DefaultFee)
+        default = msgspec.json.decode(raw, type=DefaultFee)
         fraction = _fraction(default.fraction)
         min_amount = integer(default.min_amount, "minAmount")
         if min_amount < 0:
@@ -100,115 +100,27 @@ def balance(answer: Answer) -> Cents:
         raise MarketChanged(f"The usd in the market's answer to {Endpoint.BALANCE} cannot be read.", Endpoint.BALANCE) from error
 
 
-class _Row(Struct, gc=False, rename="camel"):
-    pass
+_QUOTES = Rows(Endpoint.PRICES, "aggregatedPrices", QuoteRow)
+_OFFERS = Rows(Endpoint.OFFERS, "items", OfferRow)
+_TARGETS = Rows(Endpoint.TARGETS, "orders", TargetRow)
+_SALES = Rows(Endpoint.SALES, "sales", SaleRow)
+_FEES = Rows(Endpoint.FEES, "reducedFees", ReducedFee, tolerant=True)
 
-
-class _Price(Struct, gc=False, rename="pascal"):
-    currency: str = ""
-    amount: Number = None
-
-
-class _QuoteRow(_Row, gc=False):
-    title: str
-    order_best_price: _Price | str | None = None
-    order_count: Number = None
-    offer_best_price: _Price | str | None = None
-    offer_count: Number = None
-
-
-class _Cs2(_Row, gc=False):
-    """`float` is the October text, `floatValue` the July number."""
-
-    float: str = ""
-    float_value: Raw = Raw(b"")
-    float_part: str | None = None
-    phase: str | None = None
-    phase_title: str | None = None
-    paint_seed: Number = None
-
-
-class _Attributes(_Row, gc=False):
-    title: str
-    game_id: str
-    cs2: _Cs2 | None = None
-    cs2_attributes: _Cs2 | None = None
-    sale_restricted: bool = False
-    sell_unavailable: bool = False
-    overstocked: bool = False
-    unlock_date: Any = None
-    revert_pending_until: Any = None
-
-
-class _OfferRow(_Row, gc=False):
-    offer_id: str
-    price_cents: Number
-    locked: bool
-    attributes: _Attributes
-    created_at: Any = None
-    offer_type: str | None = None
-
-
-class _Limits(_Row, gc=False):
-    float_part_value: str | None = None
-    phase: str | None = None
-    paint_seed: Number = None
-
-
-class _TargetRow(_Row, gc=False):
-    title: str
-    price: Number
-    amount: Number
-    attributes: _Limits | None = None
-
-
-class _Sold(_Row, gc=False):
-    float_value: Raw = Raw(b"")
-    phase_title: str | None = None
-    phase: str | None = None
-
-
-class _SaleRow(_Row, gc=False):
-    price: str
-    date: Number
-    tx_operation_type: str
-    offer_attributes: _Sold | None = None
-
-
-class _ReducedFee(_Row, gc=False):
-    title: str
-    fraction: Raw
-    min_price: Number
-    max_price: Number
-    expires_at: Number
-
-
-class _DefaultFee(_Row, gc=False):
-    fraction: Raw
-    min_amount: Number
-
-
-_QUOTES = Rows(Endpoint.PRICES, "aggregatedPrices", _QuoteRow)
-_OFFERS = Rows(Endpoint.OFFERS, "items", _OfferRow)
-_TARGETS = Rows(Endpoint.TARGETS, "orders", _TargetRow)
-_SALES = Rows(Endpoint.SALES, "sales", _SaleRow)
-_FEES = Rows(Endpoint.FEES, "reducedFees", _ReducedFee, tolerant=True)
-
-_NO_CS2 = _Cs2()
-_NO_LIMITS = _Limits()
-_NOTHING_SAID = _Sold()
+_NO_CS2 = Cs2()
+_NO_LIMITS = Limits()
+_NOTHING_SAID = Sold()
 
 
 _CENTS = Amounts("Amount")
 _COUNTS = Amounts("Count")
 
 
-def _quote(game: Game, at: int, row: _QuoteRow) -> Quote:
+def _quote(game: Game, at: int, row: QuoteRow) -> Quote:
     ask, bid = _side(row.offer_best_price), _side(row.order_best_price)
     return Quote(game, name(row.title), ask, bid, _COUNTS[row.offer_count], _COUNTS[row.order_count], at)
 
 
-def _side(price: _Price | str | None) -> Cents | None:
+def _side(price: Price | str | None) -> Cents | None:
     if not price:
         return None
     if isinstance(price, str):
@@ -219,7 +131,7 @@ def _side(price: _Price | str | None) -> Cents | None:
     return cents or None
 
 
-def _offer(game_id: str, title: str, row: _OfferRow) -> Offer | None:
+def _offer(game_id: str, title: str, row: OfferRow) -> Offer | None:
     about = row.attributes
     if about.title != title:
         return None
@@ -261,7 +173,7 @@ def _number(raw: Raw) -> str | None:
     return None if value == "0" else value
 
 
-def _target(title: str, row: _TargetRow) -> Target | None:
+def _target(title: str, row: TargetRow) -> Target | None:
     if row.title != title:
         raise Unreadable("title")
     price = cents_text(row.price, "price")
@@ -278,7 +190,7 @@ def _target(title: str, row: _TargetRow) -> Target | None:
     )
 
 
-def _sale(kind: SaleKind, row: _SaleRow) -> Sale | None:
+def _sale(kind: SaleKind, row: SaleRow) -> Sale | None:
     found = SALE_KINDS.get(row.tx_operation_type)
     if found is None:
         raise Unreadable("txOperationType")
@@ -295,7 +207,7 @@ def _sale(kind: SaleKind, row: _SaleRow) -> Sale | None:
     )
 
 
-def _fee_row(row: _ReducedFee) -> tuple[str, FeeRow]:
+def _fee_row(row: ReducedFee) -> tuple[str, FeeRow]:
     return name(row.title), FeeRow(
         fraction=_fraction(row.fraction),
         low=integer(row.min_price, "minPrice"),

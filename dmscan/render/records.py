@@ -199,7 +199,7 @@ def stats(counted: ScanStats, seconds_for_all: int | None) -> contract.Stats:
         cache=contract.Cache(counted.cache_hits, counted.cache_misses),
         gone_at_recheck=counted.gone_at_recheck,
         pass_if_renewed=counted.pass_if_renewed,
-        elapsed_s=number(Fraction(round(counted.elapsed_s, 1))),
+        elapsed_s=number(Fraction(round(counted.elapsed_ms, -2), 1000)),
         api_ms=_times(traffic.api_ms),
         db_ms=_times(counted.db_ms),
         rss_mb=counted.rss_mb,

@@ -101,7 +101,8 @@ def closing(scan: ScanReport) -> Iterator[str]:
         yield f"{plural(scan.hidden, 'row')} not shown (--limit)"
     if scan.opportunities:
         both = totals(scan.opportunities)
-        yield f"capital {dollars(both.capital)}, net {dollars(both.net_profit)}, counting each offer once"
+        of_these = "of the rows shown: " if scan.hidden else ""
+        yield f"{of_these}capital {dollars(both.capital)}, net {dollars(both.net_profit)}, counting each offer once"
     else:
         yield from _nothing_found(scan)
 

@@ -170,7 +170,8 @@ def _high(about: Outline, rng: Random, offer: Offer, rows: Sequence[FeeRow], sca
     price = _price_netting(cost + max(5, round(cost * rng.uniform(0.03, 0.16))), rows, scale.born_at)
     wants = rng.random()
     if about.twist == "restricted":
-        yield Target(price, 1, "FN-0" if offer.float_part != "FN-0" else "BS-4", "any", str((offer.paint_seed + 1) % 1000))
+        part, seed = "FN-0" if offer.float_part != "FN-0" else "BS-4", str((offer.paint_seed + 1) % 1000)
+        yield Target(price, 2, *rng.choice(((part, "any", "any"), ("any", "any", seed), (part, None, seed))))
     elif wants < 0.2 and about.floats:
         seed = str(offer.paint_seed) if wants < 0.1 else "any"
         yield Target(price + rng.choice((0, 0, 1)), 1, offer.float_part or "any", offer.phase or "any", seed)

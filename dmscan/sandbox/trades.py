@@ -11,6 +11,7 @@ from dmscan.sandbox.parameters import FEES, SALES, TIMES
 from dmscan.sandbox.state import FeeRow, Sale
 
 MONTH = 30 * DAY
+EXACT_AGES = (-MONTH, -MONTH - 1, -MONTH + 1, -28 * DAY, -21 * DAY, -DAY, 0, 1)
 
 
 def sales(about: Outline, scale: Scale) -> list[Sale]:
@@ -48,7 +49,7 @@ def _sale(about: Outline, scale: Scale, rng: Random, age: int) -> Sale:
     if rng.random() < SALES.outlier:
         price *= rng.choice((0.1, 0.4, 1.8, 3.5, 20))
     float_text = repr(rng.uniform(*about.floats)) if about.floats and rng.random() < 0.97 else ""
-    return Sale(max(1, round(price)), dated(rng, scale, -age, (-MONTH, -MONTH - 1, -MONTH + 1, -DAY, 0, 1)), kind, phase, float_text)
+    return Sale(max(1, round(price)), dated(rng, scale, -age, EXACT_AGES), kind, phase, float_text)
 
 
 def _repriced(row: Sale, price: int) -> Sale:

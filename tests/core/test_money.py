@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from dmscan.core.money import fraction_text, meets_roi, parse_dollars, parse_fraction, parse_share, rounded, share_of
+from dmscan.core.money import fraction_text, meets_roi, parse_dollars, parse_fee, parse_fraction, parse_share, rounded, share_of
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,12 @@ def test_what_is_no_share_is_refused_with_an_example(text):
 def test_a_bare_number_of_one_or_more_is_refused_with_a_suggestion(text, suggested):
     with pytest.raises(ValueError, match=rf"did you mean {suggested}\?"):
         parse_share(text)
+
+
+def test_a_fee_is_a_share_below_all_of_it():
+    assert parse_fee("99.9%") == Fraction(999, 1000)
+    with pytest.raises(ValueError, match="would leave nothing: a fee is below 100%"):
+        parse_fee("100%")
 
 
 @pytest.mark.parametrize(("text", "fraction"), [("0.02", "1/50"), ("0", "0"), ("0.100", "1/10"), ("0.999999999999999999", None)])

@@ -83,7 +83,7 @@ def test_inside_one_stretch_fee_and_proceeds_grow_with_the_price(fees, one, othe
     assert proceeds(fees, low, at) <= proceeds(fees, high, at)
 
 
-@given(SCHEDULES, PRICES, TIMES)
+@given(SCHEDULES, st.integers(1, 300), TIMES)
 def test_break_even_is_the_first_price_that_gives_the_cost_back(fees, cost, at):
     fees = replace(fees, default=min(fees.default, Fraction(3, 4)))
     price = cost

@@ -156,3 +156,8 @@ def test_a_find_says_what_it_rests_on():
     assert (sales.last_at, sales.fetched_at) == (NOW - DAY, NOW - 3)
     assert (found.hold_days, found.pace, found.next_ask) == (3, Fraction(1, 3), 1250)
     assert (found.bail_out, found.net_if_renewed, found.profit_per_day) == (900 - 1000, 200, 66)
+
+
+def test_without_a_bid_there_is_no_bailing_out():
+    (found,) = judge_relist(evidence([ask(1000)], bid=None), make_rules())
+    assert found.bail_out is None

@@ -27,7 +27,7 @@ TITLE = "AK-47 | Redline (Field-Tested)"
 OFFICIAL = "https://api.dmarket.com"
 
 
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=300)
 """A promise holds on a busy machine too."""
 
 

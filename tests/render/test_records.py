@@ -225,7 +225,7 @@ def test_reasons_and_troubles_are_written_by_name():
 
 
 def test_the_error_rate_is_the_share_of_requests_that_failed():
-    failing = make_stats(traffic=Traffic(requests={"v2/offers": 300}, failed=1), db_ms=None, elapsed_s=12.34)
+    failing = make_stats(traffic=Traffic(requests={"v2/offers": 300}, failed=1), db_ms=None, elapsed_ms=12_340)
     found = records.stats(failing, None)
     assert (found.error_rate, found.api_ms, found.db_ms, found.elapsed_s) == (0.0033, None, None, 12.3)
     assert records.stats(make_stats(traffic=Traffic()), None).error_rate == 0

@@ -311,6 +311,9 @@ def test_fee_rows_are_paged_by_what_came(world: World) -> None:
         "/trade-aggregator/v1/last-sales?gameId=a8db&title=x&limit=21",
         "/trade-aggregator/v1/last-sales?gameId=a8db",
         "/exchange/v1/customized-fees",
+        "/exchange/v1/customized-fees?gameId=a8db&offerType=all",
+        "/exchange/v1/customized-fees?gameId=a8db&offset=-1",
+        "/marketplace-api/v2/offers?gameId=a8db&limit=10&treeFilters=phase%3Druby",
     ],
 )
 def test_a_bad_parameter_is_refused_in_words(world: World, target: str) -> None:
@@ -335,6 +338,7 @@ def test_a_bad_body_is_refused_in_words(world: World, body: bytes) -> None:
         ("POST", "/marketplace-api/v2/offers", 405),
         ("GET", "/exchange/v1/market/items", 410),
         ("GET", "/exchange/v1/nothing", 404),
+        ("GET", "/marketplace-api/v1/targets-by-title/csgo/x", 404),
     ],
 )
 def test_writing_and_retired_endpoints_are_refused_and_logged(world: World, method: str, path: str, status: int) -> None:

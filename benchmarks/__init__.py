@@ -1,0 +1,1 @@
+"""The figures to reach, measured on the sandbox market: `python -m benchmarks`."""

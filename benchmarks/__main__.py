@@ -1,0 +1,53 @@
+"""`python -m benchmarks [NAME …]`: measures the figures, prints them beside their goals, exits 1 if one falls short."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.figures import Record, Result, aligned, machine, table_of
+
+BENCHMARKS: Mapping[str, str] = {"naive": "S16: the same market scanned by dmscan and by a scanner of three calls per title"}
+
+
+def main() -> int:
+    options = _options()
+    results = [_measure(name, options.titles) for name in options.names or BENCHMARKS]
+    figures = tuple(figure for result in results for figure in result.figures)
+    record = Record(machine(), figures, tuple(table for result in results for table in result.tables))
+    before = {figure.name: figure.measured for figure in _read(options.compare).figures} if options.compare else None
+    for table in record.tables:
+        print(f"{table.title}\n\n{aligned(table.rows)}\n")
+    print(f"{table_of(figures, before)}\n\n{record.machine}")
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(record)))
+    return int(any(figure.ok is False for figure in figures))
+
+
+def _options() -> argparse.Namespace:
+    named = "\n".join(f"  {name:10} {what}" for name, what in BENCHMARKS.items())
+    parser = argparse.ArgumentParser("python -m benchmarks", epilog=named, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help="which to run; all without one")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the tables")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="show beside each figure what an earlier --json holds")
+    parser.add_argument("--titles", type=int, metavar="N", help="titles of a market that is scanned to its end")
+    return parser.parse_args()
+
+
+def _measure(name: str, titles: int | None) -> Result:
+    # Each benchmark is imported only when it runs: the processes it starts import this file too.
+    result: Result = import_module(f"benchmarks.{name}").measure(titles)
+    return result
+
+
+def _read(file: Path) -> Record:
+    return msgspec.json.decode(file.read_bytes(), type=Record)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

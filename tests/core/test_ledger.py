@@ -1,0 +1,107 @@
+"""The running account of a scan."""
+
+from __future__ import annotations
+
+import pytest
+from make import NOW, make_opportunity, make_quote, make_relist, make_request, make_sale
+from strategies import RENEWABLE
+
+from dmscan.core.fees import ASSUMED
+from dmscan.core.ledger import EXAMPLES, Ledger
+from dmscan.core.models import Entry, Evidence, Exit, Game, Need, Reason, Stamped
+from dmscan.core.units import LEAST_SAMPLE, SAMPLE
+from dmscan.errors import ExitCode, HistoryError, MarketUnavailable
+
+INSTANT, RELIST = (Entry.OFFER, Exit.INSTANT), (Entry.OFFER, Exit.RELIST)
+NO_BID = {INSTANT: Reason.NO_BID, RELIST: Reason.TOO_FEW_SALES}
+
+
+def ledger():
+    heard = []
+    return Ledger(make_request(), heard.append), heard
+
+
+def evidence(ask: int = 1000, sale: int | None = 1000) -> Evidence:
+    sales = None if sale is None else Stamped((make_sale(price=sale),), NOW)
+    return Evidence(make_quote(ask=ask), ASSUMED.schedule(""), sales=sales)
+
+
+def test_a_refusal_counts_and_the_first_few_are_shown_as_examples():
+    book, _ = ledger()
+    for number in range(EXAMPLES + 2):
+        book.refuse(INSTANT, make_quote(title=str(number)), Reason.NO_BID)
+    assert book.rejected == {INSTANT: {Reason.NO_BID: EXAMPLES + 2}, RELIST: {}}
+    assert [example.title for example in book.examples[INSTANT][Reason.NO_BID]] == ["0", "1", "2"]
+    assert book.examples[RELIST] == {}
+
+
+def test_what_still_waits_for_an_answer_is_not_confirmed():
+    book, _ = ledger()
+    book.settle(evidence(sale=None), {INSTANT: Need.TARGETS, RELIST: Need.SALES})
+    assert [dict(book.rejected[pair]) for pair in (INSTANT, RELIST)] == [{Reason.NOT_CONFIRMED: 1}] * 2
+
+
+def test_an_instant_find_is_told_at_once_and_a_relist_when_the_units_are_proved():
+    book, heard = ledger()
+    instant, relist = make_opportunity(), make_relist()
+    book.settle(evidence(), {INSTANT: (instant,), RELIST: (relist,)})
+    assert heard == book.found == [instant]
+    for _ in range(SAMPLE - 1):
+        book.settle(evidence(), NO_BID)
+    assert heard == book.found == [instant, relist]
+    book.settle(evidence(), {INSTANT: Reason.NO_BID, RELIST: (relist,)})
+    assert heard == [instant, relist, relist]
+    book.close()
+    assert heard == book.found == [instant, relist, relist]
+    assert not book.units_differ
+
+
+def test_relists_are_dropped_if_sales_and_asks_are_of_different_units():
+    book, heard = ledger()
+    for number in range(SAMPLE + 5):
+        book.settle(evidence(sale=100_000), {INSTANT: Reason.NO_BID, RELIST: (make_relist(),)})
+        assert book.units_differ is (number + 1 >= SAMPLE)
+    book.close()
+    assert heard == book.found == []
+    assert book.rejected[RELIST] == {Reason.NOT_CONFIRMED: SAMPLE + 5}
+
+
+@pytest.mark.parametrize(("titles", "differ"), [(LEAST_SAMPLE - 1, False), (LEAST_SAMPLE, True)])
+def test_at_the_end_the_titles_there_are_decide(titles, differ):
+    book, heard = ledger()
+    for _ in range(titles):
+        book.settle(evidence(sale=100_000), {INSTANT: Reason.NO_BID, RELIST: (make_relist(),)})
+    assert heard == []
+    book.close()
+    assert book.units_differ is differ
+    assert len(heard) == (0 if differ else titles)
+
+
+def test_titles_without_sales_prove_nothing():
+    book, heard = ledger()
+    for _ in range(2 * SAMPLE):
+        book.settle(evidence(sale=None), {INSTANT: Reason.NO_BID, RELIST: (make_relist(),)})
+    assert heard == []
+    book.close()
+    assert len(heard) == 2 * SAMPLE
+
+
+def test_titles_refused_only_for_the_end_of_a_reduced_fee_are_counted():
+    book, _ = ledger()
+    book.settle(RENEWABLE, {INSTANT: Reason.NO_BID, RELIST: Reason.BELOW_MIN_PROFIT})
+    book.settle(evidence(), NO_BID)
+    assert book.pass_if_renewed == 1
+
+
+def test_the_same_trouble_is_one_entry_with_a_count():
+    book, _ = ledger()
+    for game, endpoint in [(Game.CS2, "v2/offers"), (Game.CS2, "v2/offers"), (Game.RUST, "v2/offers"), (Game.CS2, "last-sales")]:
+        book.trouble(MarketUnavailable("It broke.", endpoint), game)
+    book.trouble(HistoryError("The disk is full."))
+    told = [(trouble.code, trouble.game, trouble.endpoint, trouble.count) for trouble in book.troubles]
+    assert told == [
+        (ExitCode.NO_DATA, Game.CS2, "v2/offers", 2),
+        (ExitCode.NO_DATA, Game.RUST, "v2/offers", 1),
+        (ExitCode.NO_DATA, Game.CS2, "last-sales", 1),
+        (ExitCode.NOT_STORED, None, "", 1),
+    ]

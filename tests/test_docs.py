@@ -1,0 +1,131 @@
+"""The README says what the program does: generated parts are current, and nothing is left out.
+
+`UPDATE_README=1 pytest tests/test_docs.py` rewrites the generated parts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from dmscan.cli import help as words
+from dmscan.cli.app import app
+from dmscan.cli.scan import EXITS, GAMES, LEVELS, SORTS
+from dmscan.core.games import parse_game
+from dmscan.core.models import Exit
+from dmscan.core.rank import SORTS as KNOWN_SORTS
+from dmscan.core.rules import LEVELS as BANDS
+from dmscan.errors import ExitCode
+
+README = Path(__file__).parent.parent / "README.md"
+MEANINGS = {
+    ExitCode.OK: "no error, with or without finds (also when the budget ended it: see `complete`)",
+    ExitCode.BUG: "a bug (one line; `--debug` shows the trace)",
+    ExitCode.USAGE: "an option was mistyped",
+    ExitCode.PARTIAL: "partial: valid output, but something failed",
+    ExitCode.NOTHING_FOUND: "nothing found, only with `--fail-empty`",
+    ExitCode.NO_DATA: "no usable data from any game",
+    ExitCode.LOCKED: "another scan holds the lock",
+    ExitCode.KEY_REFUSED: "the key was refused",
+    ExitCode.CLOCK_SKEWED: "the clock is more than two minutes off",
+    ExitCode.RATE_LIMITED: "rate-limited, and nothing usable came out",
+    ExitCode.API_CHANGED: "the API changed: a retired endpoint, another shape or unit",
+    ExitCode.NOT_STORED: "history could not be stored; the results were still printed",
+    ExitCode.DATABASE_NEWER: "the database is newer than the program",
+    ExitCode.SETTINGS_REFUSED: "a setting or secret was refused",
+    ExitCode.NOT_NOTIFIED: "results fine, notification failed",
+    ExitCode.OUTPUT_FAILED: "stdout or the output file cannot be written",
+    ExitCode.HUNG_UP: "hang-up",
+    ExitCode.INTERRUPTED: "Ctrl-C",
+    ExitCode.READER_GONE: "the reader of stdout went away",
+    ExitCode.TERMINATED: "terminated",
+}
+
+
+def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, by its words."""
+    inner = getattr(command, "commands", None)
+    if not inner:
+        yield path, command
+        return
+    for name, one in inner.items():
+        yield from commands(one, f"{path} {name}")
+
+
+COMMANDS = dict(commands(get_command(app), "dmscan"))
+
+
+def options(command: Any) -> Iterator[Any]:
+    return (one for one in command.params if not getattr(one, "hidden", False) and one.name != "help")
+
+
+def command_tables() -> str:
+    return "\n\n".join("\n".join(table(path, command)) for path, command in COMMANDS.items())
+
+
+def table(path: str, command: Any) -> Iterator[str]:
+    yield f"### `{path}`"
+    yield ""
+    yield (command.help or "").split("\n\n")[0].strip().replace("\n", " ")
+    yield ""
+    rows = [row(one) for one in options(command)]
+    if rows:
+        yield "| option | meaning | default | environment |"
+        yield "| --- | --- | --- | --- |"
+        yield from rows
+
+
+def row(option: Any) -> str:
+    names = ", ".join(f"`{name}`" for name in option.opts)
+    default = option.show_default if isinstance(option.show_default, str) else option.default
+    shown = "" if default in (None, False, True) else f"{default}"
+    return f"| {names} {option.metavar or ''} | {option.help} | {shown} | {f'`{option.envvar}`' if option.envvar else ''} |".replace("  ", " ")
+
+
+def code_table() -> str:
+    return "\n".join(["| code | meaning |", "| --- | --- |", *(f"| {code.value} | {MEANINGS[code]} |" for code in ExitCode)])
+
+
+GENERATED = {"commands": command_tables, "codes": code_table, "levels": lambda: words.LEVELS}
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_parts_are_current(name: str) -> None:
+    begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+    text, fresh = README.read_text("utf-8"), GENERATED[name]()
+    before, _, rest = text.partition(begin)
+    old, _, after = rest.partition(end)
+    if os.environ.get("UPDATE_README"):
+        README.write_text(f"{before}{begin}{fresh}{end}{after}", "utf-8")
+    else:
+        assert old == fresh
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_and_option_has_help_with_an_example(path: str) -> None:
+    assert path in COMMANDS[path].help.partition("Example")[2]
+    assert [option.name for option in options(COMMANDS[path]) if not option.help] == []
+
+
+def test_the_choices_offered_are_those_understood() -> None:
+    assert {game for text in GAMES for game in parse_game(text)} == set(parse_game("all"))
+    assert LEVELS == tuple(BANDS)
+    assert EXITS == (*Exit, "any")
+    assert SORTS == tuple(KNOWN_SORTS)
+    for name, band in BANDS.items():
+        top = (band.high or 0) + 1
+        low = f"{band.low / 100:.2f}" if band.low % 100 else f"{band.low // 100}"
+        assert f"{name} (${low}-${top // 100}, {int(band.min_roi * 100)}%)" in words.LEVELS
+
+
+def test_the_readme_has_two_commands_and_says_what_it_cannot_know() -> None:
+    text = README.read_text("utf-8")
+    assert len(re.findall(r"^python3 -m venv .*$", text, re.MULTILINE)) == 2
+    assert "## What dmscan cannot know" in text
+    assert not re.findall(r"@[A-Z]+@", text)
