@@ -58,6 +58,8 @@ QUESTIONS: tuple[dict[str, Any], ...] = (
 class OneTitle:
     """A market of one title, as far as the sandbox looks at a World."""
 
+    version = 0
+
     def __init__(self, title: Title, fee: DefaultFee | None) -> None:
         self._title, self._fee = title, fee
 

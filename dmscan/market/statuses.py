@@ -16,6 +16,9 @@ from dmscan.market.exchange import Reply
 MAX_SKEW_S = 120
 LONGEST_PAUSE_S = 60
 
+OF_ONE_TITLE = frozenset({Endpoint.OFFERS, Endpoint.TARGETS, Endpoint.SALES})
+"""Here a refusal may lie in an odd title alone, which must not end the scan of all others."""
+
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _INVISIBLE = re.compile(r"[^ -~]+", re.ASCII)
 
@@ -39,12 +42,14 @@ def refusal(reply: Reply, endpoint: Endpoint, key: str, now: float) -> Refusal |
         error = _unauthorized(reply, endpoint, key, now)
     elif status == 403:
         error = MarketRefused(f"The market refuses {endpoint}{_to(key)}; the account or this address may be blocked.", endpoint)
-    elif status in (404, 410):
+    elif status == 410 or (status == 404 and endpoint is not Endpoint.TARGETS):
         error = MarketChanged(f"The market has retired {endpoint} or moved it (status {status}).", endpoint)
     elif status == 429:
         error = RateLimited(f"The market keeps refusing {endpoint} for too many requests; try later or with a lower --rate.", endpoint)
     elif 300 <= status < 400:
         error = MarketUnavailable(f"The market answered {endpoint} with a redirect, which is not followed.", endpoint)
+    elif 400 <= status < 500 and status != 408 and endpoint in OF_ONE_TITLE:
+        error = MarketUnavailable(f"The market does not answer {endpoint} for a title (status {status}){_message(reply.body)}.", endpoint)
     elif 400 <= status < 500 and status != 408:
         error = MarketChanged(f"The market does not accept the request to {endpoint} (status {status}){_message(reply.body)}.", endpoint)
     else:

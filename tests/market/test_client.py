@@ -166,9 +166,28 @@ async def test_endless_offers_are_no_verdict():
 )
 async def test_targets_try_the_older_name_of_a_game_where_there_is_one(game, names):
     market, script = market_for(reply(sample("error-runtime-400"), 400))
-    with pytest.raises(MarketChanged):
+    with pytest.raises(MarketUnavailable):
         await market.targets(game, TITLE)
     assert [request.url.path.split("/")[4] for request in script.requests] == names
+
+
+@pytest.mark.parametrize(
+    ("ask", "status", "error"),
+    [
+        ("targets", 404, MarketUnavailable),
+        ("targets", 410, MarketChanged),
+        ("offers", 400, MarketUnavailable),
+        ("offers", 404, MarketChanged),
+        ("sales", 414, MarketUnavailable),
+        ("sales", 404, MarketChanged),
+    ],
+)
+async def test_an_odd_title_is_no_change_of_the_api(ask, status, error):
+    market, script = market_for(reply(sample("error-runtime-400"), status))
+    with pytest.raises(error) as caught:
+        await getattr(market, ask)(Game.TF2, "odd / title")
+    assert type(caught.value) is error
+    assert len(script.requests) == 1
 
 
 async def test_targets_are_asked_by_path():

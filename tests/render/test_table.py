@@ -91,7 +91,7 @@ def test_below_the_rows_stands_why_there_is_not_more():
         "  offer → relist: 17,846 without an offer · 212 with too few sales · 7,053 not reached yet",
         "31 more would pass if today's reduced fee is renewed (--fee-at now)",
         "12 rows not shown (--limit)",
-        "capital $45.09, net $3.83, counting each offer once",
+        "of the rows shown: capital $45.09, net $3.83, counting each offer once",
     ]
 
 
