@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.figures import Record, Result, aligned, machine, table_of
+from benchmarks.figures import Record, Result, Scope, aligned, machine, table_of
 
 BENCHMARKS: Mapping[str, str] = {"naive": "S16: the same market scanned by dmscan and by a scanner of three calls per title"}
 
 
 def main() -> int:
     options = _options()
-    results = [_measure(name, options.titles) for name in options.names or BENCHMARKS]
+    results = [_measure(name, _scope(options)) for name in options.names or BENCHMARKS]
     figures = tuple(figure for result in results for figure in result.figures)
     record = Record(machine(), figures, tuple(table for result in results for table in result.tables))
     before = {figure.name: figure.measured for figure in _read(options.compare).figures} if options.compare else None
@@ -32,16 +32,28 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     named = "\n".join(f"  {name:10} {what}" for name, what in BENCHMARKS.items())
     parser = argparse.ArgumentParser("python -m benchmarks", epilog=named, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help="which to run; all without one")
+    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help="which to run; all without one")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the tables")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show beside each figure what an earlier --json holds")
     parser.add_argument("--titles", type=int, metavar="N", help="titles of a market that is scanned to its end")
+    parser.add_argument("--rates", type=int, nargs="+", metavar="N", help="requests a second")
+    parser.add_argument("--markets", nargs="+", choices=("scarce", "usual", "rich"), help="how many titles are crossed")
     return parser.parse_args()
 
 
-def _measure(name: str, titles: int | None) -> Result:
+def _known(name: str) -> str:
+    if name not in BENCHMARKS:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(BENCHMARKS)}")
+    return name
+
+
+def _scope(options: argparse.Namespace) -> Scope:
+    return Scope(options.titles, tuple(options.rates or ()) or None, tuple(options.markets or ()) or None)
+
+
+def _measure(name: str, scope: Scope) -> Result:
     # Each benchmark is imported only when it runs: the processes it starts import this file too.
-    result: Result = import_module(f"benchmarks.{name}").measure(titles)
+    result: Result = import_module(f"benchmarks.{name}").measure(scope)
     return result
 
 

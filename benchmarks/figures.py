@@ -11,6 +11,14 @@ from pathlib import Path
 from msgspec import Struct
 
 
+class Scope(Struct, frozen=True):
+    """What is measured of a benchmark that can be scaled: titles of a market seen to its end, requests a second, market settings."""
+
+    titles: int | None = None
+    rates: tuple[int, ...] | None = None
+    markets: tuple[str, ...] | None = None
+
+
 class Figure(Struct, frozen=True):
     """A measured figure; `ok` says whether it reached its goal, None that it has none."""
 

@@ -14,7 +14,7 @@ from statistics import fmean
 
 from msgspec import Struct
 
-from benchmarks.figures import Figure, Result, Table
+from benchmarks.figures import Figure, Result, Scope, Table
 from benchmarks.market_process import scans
 from benchmarks.scan_process import Find, Job, Outcome, Scanner
 from dmscan.core.models import Exit, Opportunity
@@ -25,8 +25,8 @@ SEED = 7
 BORN_AT = 1_764_000_000
 """A Monday afternoon (UTC), hours from midnight, when the list of reduced fees is renewed."""
 LARGE, SMALL = 25_000, 2_500
-RATES = (2, 5, 20)
-MARKETS = {"usual": RATES, "scarce": (5,), "rich": (5,)}
+FAST = 20
+MARKETS = {"usual": (2, 5, FAST), "scarce": (5,), "rich": (5,)}
 """The rates for each share of crossed titles; the goals hold for the usual one."""
 SHARES = {"scarce": "0.2 %", "usual": "1 %", "rich": "5 %"}
 FIRST_S = 300
@@ -46,7 +46,7 @@ class Setting(Struct, frozen=True):
 
     def naive_jobs(self, rate: int) -> list[Job]:
         """In five minutes at 2 a second it sees so few titles that chance decides: then it begins at several places."""
-        starts = max(RATES) // rate if self.within_s else 1
+        starts = max(1, FAST // rate) if self.within_s else 1
         return [Job(Scanner.NAIVE, tuple(Exit), rate, BORN_AT, self.within_s, place * self.titles // starts) for place in range(starts)]
 
     def dmscan_job(self, rate: int, exits: str) -> Job:
@@ -83,18 +83,24 @@ class Duel(Struct, frozen=True):
         return f"S16 {what}, {self.exits}, {self.rate}/s, {SHARES[self.setting.crossed]}"
 
 
-def measure(titles: int | None = None) -> Result:
-    """Every setting on a processor of its own; `titles` replaces the number of titles of the market seen to its end."""
-    first = [Setting(crossed, LARGE, rates, FIRST_S) for crossed, rates in MARKETS.items()]
-    whole = [Setting(crossed, titles or SMALL, rates) for crossed, rates in MARKETS.items()]
-    settings = [first[0], whole[0], *first[1:], *whole[1:]]
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        duels = [duel for setting, outcomes in zip(settings, pool.map(run, settings), strict=True) for duel in duels_of(setting, outcomes)]
-    early, late = ([duel for duel in duels if bool(duel.setting.within_s) is cut] for cut in (True, False))
+def measure(scope: Scope) -> Result:
+    """Every setting on a processor of its own."""
+    small = scope.titles or SMALL
+    markets = {crossed: scope.rates or MARKETS[crossed] for crossed in scope.markets or MARKETS}
+    first = [Setting(crossed, LARGE, rates, FIRST_S) for crossed, rates in markets.items()]
+    whole = [Setting(crossed, small, rates) for crossed, rates in markets.items()]
+    early, late = _duels(first, whole)
     return Result(
-        tuple(figure for duel in early + late if (figure := _figure(duel))),
-        (_table(f"The first {FIRST_S} s of {LARGE:,} titles", early), _table(f"All of {titles or SMALL:,} titles", late)),
+        tuple(map(_figure, early + late)),
+        (_table(f"The first {FIRST_S} s of {LARGE:,} titles", early), _table(f"All of {small:,} titles", late)),
     )
+
+
+def _duels(*groups: Sequence[Setting]) -> list[list[Duel]]:
+    """Of each group its duels. The longest settings stand first in their groups and are begun first."""
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        begun = {setting: pool.submit(run, setting) for row in zip(*groups, strict=True) for setting in row}
+        return [[duel for setting in group for duel in duels_of(setting, begun[setting].result())] for group in groups]
 
 
 def run(setting: Setting) -> dict[Job, Outcome]:
@@ -151,7 +157,7 @@ def _figure(duel: Duel) -> Figure:
     has_goal = duel.setting.crossed == "usual"
     return Figure(
         name=duel.name,
-        measured=f"{ratio:,.1f} ×" if cut else f"1/{ratio:.1f}",
+        measured=f"{ratio:,.1f} ×" if cut else f"1/{ratio:.3g}",
         goal=(f"≥ {least} ×" if cut else f"≤ 1/{least}") if has_goal else "",
         ok=ratio >= least if has_goal else None,
     )

@@ -38,8 +38,8 @@ class Dmscan:
         self.environment = environment(home, **({"DMSCAN_API_URL": url} if url else {}), **extra)
 
     def __call__(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        options = {"capture_output": True, "text": True, "timeout": 120} | ({} if "input" in options else {"stdin": subprocess.DEVNULL}) | options
-        return subprocess.run([*COMMAND, *arguments], env=self.environment, check=False, **options)
+        defaults = {"capture_output": True, "text": True, "timeout": 120} | ({} if "input" in options else {"stdin": subprocess.DEVNULL})
+        return subprocess.run([*COMMAND, *arguments], env=self.environment, check=False, **(defaults | options))
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}

@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from make import DAY, NOW, TITLE, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_sale, make_target
 from msgspec.structs import replace
 
 from dmscan.core.models import (
@@ -32,6 +31,8 @@ from dmscan.core.models import (
     Target,
 )
 from dmscan.core.rules import price_bands
+
+from make import DAY, NOW, TITLE, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_sale, make_target
 
 PHASED = "★ Karambit | Doppler (Factory New)"
 SHARES = st.integers(0, 999).map(lambda mills: Fraction(mills, 1000))

@@ -85,7 +85,9 @@ def row(option: Any) -> str:
     names = ", ".join(f"`{name}`" for name in option.opts)
     default = option.show_default if isinstance(option.show_default, str) else option.default
     shown = "" if default in (None, False, True) else f"{default}"
-    return f"| {names} {option.metavar or ''} | {option.help} | {shown} | {f'`{option.envvar}`' if option.envvar else ''} |".replace("  ", " ")
+    return f"| {names} {option.metavar or ''} | {option.help} | {shown} | {f'`{option.envvar}`' if option.envvar else ''} |".replace(
+        "  ", " "
+    )
 
 
 def code_table() -> str:
@@ -115,9 +117,9 @@ def test_every_command_and_option_has_help_with_an_example(path: str) -> None:
 
 def test_the_choices_offered_are_those_understood() -> None:
     assert {game for text in GAMES for game in parse_game(text)} == set(parse_game("all"))
-    assert LEVELS == tuple(BANDS)
-    assert EXITS == (*Exit, "any")
-    assert SORTS == tuple(KNOWN_SORTS)
+    assert tuple(BANDS) == LEVELS
+    assert (*Exit, "any") == EXITS
+    assert tuple(KNOWN_SORTS) == SORTS
     for name, band in BANDS.items():
         top = (band.high or 0) + 1
         low = f"{band.low / 100:.2f}" if band.low % 100 else f"{band.low // 100}"

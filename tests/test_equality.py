@@ -9,11 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from balance import unaccounted
-from inprocess import printed, scan_of, still
 from jsonschema import Draft202012Validator
-from make import make_request, make_rules
-from worked import Case, cases, mismatches
 
 from dmscan.core.models import Entry, Exit, FeeAt, Game
 from dmscan.core.report import ScanReport, ScanRequest
@@ -26,6 +22,11 @@ from dmscan.sandbox.server import Sandbox
 from dmscan.sandbox.state import DefaultFee, FeeRow, Title
 from dmscan.sandbox.truth import Answer, Question, find
 from dmscan.sandbox.world import GAMES, Sides, World, sides
+
+from balance import unaccounted
+from inprocess import printed, scan_of, still
+from make import make_request, make_rules
+from worked import Case, cases, mismatches
 
 NOW = 1_795_500_000
 SEEDS = range(50)
@@ -87,7 +88,7 @@ def question_of(seed: int) -> Question:
 
 
 def asking(question: Question) -> ScanRequest:
-    """The request that a user would make to ask this."""
+    """The request that a user would make to ask this; without a key only instant finds can be asked for."""
     limits = {"min_price": question.min_price, "max_price": question.max_price, "min_roi": question.min_roi}
     rules = make_rules(
         bands=price_bands(question.levels, **limits),
@@ -102,7 +103,7 @@ def asking(question: Question) -> ScanRequest:
     return make_request(
         games=tuple(map(Game, question.games)),
         entries=tuple(map(Entry, question.entries)),
-        exits=tuple(map(Exit, question.exits)),
+        exits=tuple(map(Exit, question.exits if question.signed else ("instant",))),
         rules=rules,
         levels=question.levels,
         titles=question.titles,

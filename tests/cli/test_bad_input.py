@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dmscan.market.signing import new_pair
+
 from processes import Dmscan, keys
 
 PUBLIC, SECRET = keys()["DMARKET_PUBLIC_KEY"], keys()["DMARKET_SECRET_KEY"]

@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 from dmscan.history.lock import lock_path
+
 from processes import Dmscan, keys, rows
 
 

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from dmscan.render.contract import schema
+
 from processes import Dmscan, keys, serving
 
 needs_jq = pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")

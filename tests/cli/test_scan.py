@@ -12,6 +12,7 @@ import pytest
 from dmscan.render.text import visible
 from dmscan.sandbox.truth import Question, find
 from dmscan.sandbox.world import GAMES, World
+
 from inprocess import without_ages
 from processes import Dmscan, keys, rows, serving
 

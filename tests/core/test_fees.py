@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from make import DAY, NOW
 
 from dmscan.core.fees import ASSUMED, break_even, describe, fee, fixed, most_proceeds, row_at
 from dmscan.core.models import FeeRow, FeeSchedule, FeeSource, FeeTable
+
+from make import DAY, NOW
 
 TEN, TWO, FIVE = Fraction(1, 10), Fraction(2, 100), Fraction(5, 100)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from make import DAY, NOW, make_offer, make_quote, make_rules, make_target
 from msgspec.structs import replace
 
 from dmscan.core.fees import fixed
 from dmscan.core.instant import compatible, judge_instant, judge_quote
 from dmscan.core.models import Confidence, Evidence, Exit, Need, PriceBand, Reason, Stamped
+
+from make import DAY, NOW, make_offer, make_quote, make_rules, make_target
 
 FREE = fixed(Fraction(0)).schedule("")
 THREE = Fraction(3, 100)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from make import make_opportunity, make_quote, make_rules
 from msgspec.structs import replace
-from strategies import RENEWABLE
 
 from dmscan.core.judge import judge, next_need, passes_if_renewed, promise
 from dmscan.core.models import Confidence, Entry, Exit, FeeAt, Need, Reason
+
+from make import make_opportunity, make_quote, make_rules
+from strategies import RENEWABLE
 
 INSTANT, RELIST = (Entry.OFFER, Exit.INSTANT), (Entry.OFFER, Exit.RELIST)
 

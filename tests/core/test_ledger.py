@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from make import NOW, make_opportunity, make_quote, make_relist, make_request, make_sale
-from strategies import RENEWABLE
 
 from dmscan.core.fees import ASSUMED
 from dmscan.core.ledger import EXAMPLES, Ledger
 from dmscan.core.models import Entry, Evidence, Exit, Game, Need, Reason, Stamped
 from dmscan.core.units import LEAST_SAMPLE, SAMPLE
 from dmscan.errors import ExitCode, HistoryError, MarketUnavailable
+
+from make import NOW, make_opportunity, make_quote, make_relist, make_request, make_sale
+from strategies import RENEWABLE
 
 INSTANT, RELIST = (Entry.OFFER, Exit.INSTANT), (Entry.OFFER, Exit.RELIST)
 NO_BID = {INSTANT: Reason.NO_BID, RELIST: Reason.TOO_FEW_SALES}

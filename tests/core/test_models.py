@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from make import NOW, make_leg, make_opportunity, make_quote, make_relist
 
 from dmscan.core.fees import ASSUMED
 from dmscan.core.models import Entry, Evidence, Exit, Game, PriceBand, Stamped
+
+from make import NOW, make_leg, make_opportunity, make_quote, make_relist
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from make import DAY, NOW, make_offer, make_rules
 
 from dmscan.core.models import Reason
 from dmscan.core.offers import buyable, lock_days, obstacle
 from dmscan.core.rules import later, price_bands
+
+from make import DAY, NOW, make_offer, make_rules
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,20 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from make import DAY, NOW, make_leg, make_rules
 from msgspec.structs import replace
+
+from dmscan.core.fees import break_even, fee, most_proceeds, row_at
+from dmscan.core.instant import judge_instant, judge_quote
+from dmscan.core.models import Evidence, FeeSchedule, Need, Opportunity, PriceBand, Rules
+from dmscan.core.money import Cents, fraction_text, parse_dollars, parse_fraction, parse_share, rounded, share_of
+from dmscan.core.rank import SORTS, rank, totals
+from dmscan.core.relist import judge_relist
+from dmscan.core.rules import band_of, max_buy, refusal, refusal_at_best
+from dmscan.core.screen import screen_instant, screen_relist
+from dmscan.core.titles import TitleFilter
+from dmscan.render.text import dollars
+
+from make import DAY, NOW, make_leg, make_rules
 from strategies import (
     BIG_PRICES,
     BIG_SCHEDULES,
@@ -21,17 +33,6 @@ from strategies import (
     TIMES,
     stricter,
 )
-
-from dmscan.core.fees import break_even, fee, most_proceeds, row_at
-from dmscan.core.instant import judge_instant, judge_quote
-from dmscan.core.models import Evidence, FeeSchedule, Need, Opportunity, PriceBand, Rules
-from dmscan.core.money import Cents, fraction_text, parse_dollars, parse_fraction, parse_share, rounded, share_of
-from dmscan.core.rank import SORTS, rank, totals
-from dmscan.core.relist import judge_relist
-from dmscan.core.rules import band_of, max_buy, refusal, refusal_at_best
-from dmscan.core.screen import screen_instant, screen_relist
-from dmscan.core.titles import TitleFilter
-from dmscan.render.text import dollars
 
 CHANCE = st.integers(0, 2**64 - 1).map(Random)
 LIMITS = st.tuples(SHARES, st.integers(0, 100))

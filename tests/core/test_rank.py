@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from make import make_leg, make_offer, make_opportunity, make_relist
 
 from dmscan.core.models import Game
 from dmscan.core.rank import SORTS, rank, totals
+
+from make import make_leg, make_offer, make_opportunity, make_relist
 
 
 def found(title: str, ask: int = 100, net: int = 20, days: int = 0, **changes):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from make import DAY, NOW, make_offer, make_quote, make_rules, make_sale
 from msgspec.structs import replace
-from strategies import PHASED
 
 from dmscan.core.fees import fixed
 from dmscan.core.models import Evidence, FeeAt, FeeRow, FeeSchedule, FeeSource, Need, Reason, Stamped
 from dmscan.core.relist import judge_relist
+
+from make import DAY, NOW, make_offer, make_quote, make_rules, make_sale
+from strategies import PHASED
 
 FREE = fixed(Fraction(0)).schedule("")
 SOLD = [1200] * 10

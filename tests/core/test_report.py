@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from make import make_report, make_request, make_stats
 
 from dmscan.core.models import Entry, Exit
 from dmscan.core.report import Traffic, Trouble
 from dmscan.errors import PRECEDENCE, ExitCode, most_specific
+
+from make import make_report, make_request, make_stats
 
 NOTHING, JUDGED, ALL_REFUSED = make_stats(titles=0, candidates=0, judged=0), make_stats(), make_stats(candidates=0, judged=0)
 UNJUDGED = make_stats(judged=0)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from make import make_rules
 
 from dmscan.core.models import PriceBand, Reason
 from dmscan.core.rules import band_of, later, max_buy, price_bands, refusal, refusal_at_best
+
+from make import make_rules
 
 THREE, FIVE = Fraction(3, 100), Fraction(5, 100)
 

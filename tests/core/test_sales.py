@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from make import DAY, NOW, make_sale
 
 from dmscan.core.models import SaleKind
 from dmscan.core.sales import Support, newest_offers, quantile, support
+
+from make import DAY, NOW, make_sale
 
 MONTH = 30 * DAY
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from make import NOW, make_quote, make_rules
-from strategies import PHASED
 
 from dmscan.core.models import FeeRow, FeeSchedule, FeeSource, Game, Reason
 from dmscan.core.rules import price_bands
 from dmscan.core.screen import screen_instant, screen_relist
+
+from make import NOW, make_quote, make_rules
+from strategies import PHASED
 
 TEN = FeeSchedule(Fraction(1, 10), 2, FeeSource.DEFAULT)
 REDUCED = FeeSchedule(Fraction(1, 10), 2, FeeSource.DEFAULT, (FeeRow(Fraction(1, 100), 1, 1040, NOW),))

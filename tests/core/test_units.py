@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from make import NOW, make_quote, make_sale
 
 from dmscan.core.fees import ASSUMED
 from dmscan.core.models import Evidence, Stamped
 from dmscan.core.units import sale_and_ask, units_differ
+
+from make import NOW, make_quote, make_sale
 
 NEAR, FAR = (100, 100), (10_000, 100)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from make import DAY, NOW, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_sale
 from msgspec.structs import replace
 
 from dmscan.core.models import Confidence, Evidence, FeeRow, FeeSchedule, FeeSource
 from dmscan.core.sales import support
 from dmscan.core.warnings import warnings_of
+
+from make import DAY, NOW, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_sale
 
 QUOTE = make_quote(ask=1000, bid=1200, ask_count=3, bid_count=3, at=NOW)
 TEN = FeeSchedule(Fraction(1, 10), 2, FeeSource.DEFAULT)

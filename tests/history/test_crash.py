@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from stored import rows
 
 from dmscan.clock import Clock
 from dmscan.history.store import open_history
+
+from stored import rows
 
 FINDS = 60
 WRITER = f"""

@@ -9,12 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from stored import count, rows
 
 from dmscan.clock import Clock
 from dmscan.errors import HistoryError
 from dmscan.history import schema
 from dmscan.history.database import Database
+
+from stored import count, rows
 
 SOURCE = "INSERT INTO sources (url) VALUES (?)"
 

@@ -10,12 +10,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from stored import rows, sha256
 
 from dmscan.clock import Clock
 from dmscan.errors import HistoryError, HistoryTooNew
 from dmscan.history import schema
 from dmscan.history.store import open_history
+
+from stored import rows, sha256
 
 SOURCE = "https://api.dmarket.com"
 

@@ -15,14 +15,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from make import NOW, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_report, make_target
-from stored import count, opportunities, rejected, rows
 
 from dmscan.clock import Clock
 from dmscan.core.models import Confidence, Entry, Game, Opportunity
 from dmscan.core.report import Trouble
 from dmscan.errors import ExitCode, HistoryError
 from dmscan.history.store import History, ScanEnd, ScanStart, open_history
+
+from make import NOW, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_report, make_target
+from stored import count, opportunities, rejected, rows
 
 SOURCE = "https://api.dmarket.com"
 END = ScanEnd(ExitCode.OK, '{"titles":25112}')

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from market_fakes import NOW, TITLE, market_for, reply, sample
 
 from dmscan.clock import Clock
 from dmscan.core.models import FeeSource, Game, SaleKind
@@ -16,6 +15,8 @@ from dmscan.errors import MarketChanged, MarketUnavailable
 from dmscan.market.client import Market
 from dmscan.market.endpoints import Endpoint
 from dmscan.market.paging import SeenTitles, Trail
+
+from market_fakes import NOW, TITLE, market_for, reply, sample
 
 
 def prices(*titles: str, cursor: str = "") -> httpx.Response:

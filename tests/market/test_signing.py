@@ -4,11 +4,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
-from market_fakes import UNHURRIED, VECTORS, Script, reply, signer, transport_for
 
 from dmscan.errors import SettingsError
 from dmscan.market.endpoints import Call, Endpoint
 from dmscan.market.signing import load_keys
+
+from market_fakes import UNHURRIED, VECTORS, Script, reply, signer, transport_for
 
 PUBLIC, SECRET, SEED = VECTORS["public_key_hex_64"], VECTORS["secret_key_hex_128"], VECTORS["seed_hex_64"]
 OTHER = "02" * 32

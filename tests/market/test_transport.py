@@ -12,7 +12,6 @@ from itertools import pairwise
 import httpx
 import pytest
 from cert import throw_away_certificate
-from market_fakes import NOW, OFFICIAL, VECTORS, Script, http, raw_server, reply, request_head, sample, signer, transport_for
 
 from dmscan.clock import Clock
 from dmscan.errors import (
@@ -31,6 +30,8 @@ from dmscan.market.exchange import MAX_BODY, POOL, Exchange, NoAnswer, Outgoing,
 from dmscan.market.pacing import Pacer
 from dmscan.market.statuses import pause_asked, refusal
 from dmscan.market.transport import Transport
+
+from market_fakes import NOW, OFFICIAL, VECTORS, Script, http, raw_server, reply, request_head, sample, signer, transport_for
 
 BALANCE = Call(Endpoint.BALANCE)
 GOOD = sample("balance")

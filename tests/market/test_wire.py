@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from market_fakes import NOW, TITLE, UNHURRIED, sample
 
 from dmscan.core.models import FeeRow, Game, Offer, Quote, Sale, SaleKind, Target
 from dmscan.errors import MarketChanged, MarketUnavailable
@@ -26,6 +25,8 @@ from dmscan.market.notations import (
     usd_text,
 )
 from dmscan.market.page import Answer, Page
+
+from market_fakes import NOW, TITLE, UNHURRIED, sample
 
 HOSTILE_NUMBERS: list[Any] = [
     "-5",

@@ -6,12 +6,13 @@ import json
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
-from make import NOW, make_opportunity, make_relist, make_report, make_request
 
 from dmscan.errors import UsageError
 from dmscan.render.contract import schema
 from dmscan.render.document import OpportunityLines, as_json, as_lines, line_finished, line_started, schema_json
 from dmscan.render.fields import COLUMNS, FIELDS, NAMES, chosen
+
+from make import NOW, make_opportunity, make_relist, make_report, make_request
 
 VALID = Draft202012Validator(schema())
 

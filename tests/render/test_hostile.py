@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from make import make_opportunity, make_relist, make_report
 
 from dmscan.core.models import Entry, Exit, Game
 from dmscan.core.report import Example
@@ -20,6 +19,8 @@ from dmscan.render.document import as_json, as_lines
 from dmscan.render.table import as_columns, as_table
 from dmscan.render.tabular import as_csv, as_markdown
 from dmscan.render.text import title, visible
+
+from make import make_opportunity, make_relist, make_report
 
 TITLES = json.loads((Path(__file__).parents[1] / "data" / "hostile.json").read_text(encoding="ascii"))
 OURS = re.compile(r"\x1b\[(?:0|1|2|1;32|31|32|33|36)m")

@@ -6,6 +6,12 @@ from fractions import Fraction
 
 import msgspec
 import pytest
+
+from dmscan.core.models import Confidence, Game, PriceBand, Reason
+from dmscan.core.report import Traffic, Trouble
+from dmscan.errors import ExitCode
+from dmscan.render import records
+
 from make import (
     NOW,
     make_leg,
@@ -19,11 +25,6 @@ from make import (
     make_stats,
     make_target,
 )
-
-from dmscan.core.models import Confidence, Game, PriceBand, Reason
-from dmscan.core.report import Traffic, Trouble
-from dmscan.errors import ExitCode
-from dmscan.render import records
 
 DMARKET = "https://api.dmarket.com"
 AT_DMARKET = "https://dmarket.com/ingame-items/item-list"

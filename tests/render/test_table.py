@@ -8,12 +8,13 @@ import sys
 from fractions import Fraction
 
 import pytest
-from make import NOW, make_leg, make_offer, make_opportunity, make_relist, make_report, make_request, make_stats
 from rich.cells import cell_len
 
 from dmscan.core.models import Entry, Exit, Game, Reason
 from dmscan.render.table import as_columns, as_table
 from dmscan.render.words import evidence
+
+from make import NOW, make_leg, make_offer, make_opportunity, make_relist, make_report, make_request, make_stats
 
 OURS = re.compile(r"\x1b\[[0-9;]*m")
 

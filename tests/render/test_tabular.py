@@ -7,10 +7,11 @@ import io
 import re
 
 import pytest
-from make import make_leg, make_opportunity, make_relist, make_report
 
 from dmscan.render.fields import COLUMNS
 from dmscan.render.tabular import as_csv, as_markdown
+
+from make import make_leg, make_opportunity, make_relist, make_report
 
 
 def rows(text):

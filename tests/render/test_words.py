@@ -7,11 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from make import NOW, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_sales, make_target
 
 import dmscan.core.warnings
 from dmscan.core.models import Confidence, Entry, FeeSource, Reason
 from dmscan.render.words import REASONS, REMEDIES, WARNINGS, evidence, reason_words, warning_words
+
+from make import NOW, make_leg, make_offer, make_opportunity, make_quote, make_relist, make_sales, make_target
 
 
 def test_every_reason_has_words_of_its_own():

@@ -9,10 +9,11 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worked import PHASED, PLAIN, Case, cases, mismatches
 
 from dmscan.sandbox.state import DefaultFee, FeeRow, Offer, Sale, Target, Title
 from dmscan.sandbox.truth import Answer, Fees, Question, break_even, find, max_buy
+
+from worked import PHASED, PLAIN, Case, cases, mismatches
 
 NOW = 1795500000
 DAY = 86400
