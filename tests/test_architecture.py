@@ -51,7 +51,8 @@ LIBRARIES = {
 }
 """Library → the only parts that know it."""
 
-PURE = set(
+PURE = {"__future__", "collections", "dataclasses", "decimal", "enum", "fnmatch", "fractions", "functools", "math", "msgspec"}
+PURE |= {"re", "typing"}
     ["__future__", "collections", "dataclasses", "decimal", "enum", "fnmatch", "fractions", "functools", "math", "msgspec", "re", "typing"]
 )
 

@@ -278,7 +278,7 @@ def test_what_was_found_before_the_api_changed_is_kept(clean: Played):
     assert played.report.exit_code() is ExitCode.API_CHANGED
     assert 0 < len(played.found()) < len(clean.found())
     assert played.found() < clean.found()
-    assert all(reasons["not_confirmed"] for reasons in played.report.rejected.values())
+    assert any(reasons["not_confirmed"] for reasons in played.report.rejected.values())
 
 
 @pytest.mark.parametrize("status", ["500", "410", "429", "truncated"])
