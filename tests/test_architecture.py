@@ -53,8 +53,6 @@ LIBRARIES = {
 
 PURE = {"__future__", "collections", "dataclasses", "decimal", "enum", "fnmatch", "fractions", "functools", "math", "msgspec"}
 PURE |= {"re", "typing"}
-    ["__future__", "collections", "dataclasses", "decimal", "enum", "fnmatch", "fractions", "functools", "math", "msgspec", "re", "typing"]
-)
 
 
 def part(module: str) -> str:

@@ -92,18 +92,21 @@ class Transport:
                 began = await self._turn(call)
                 self._meter.retries += attempt.num > 1
                 try:
-                    return await self._attempt(call, read, min(self.attempt_s, left))
+                    return await self._attempt(call, read, Window(began, min(self.attempt_s, left)))
+                except Refusal as why:
+                    why.again = why.again and attempt.num < ATTEMPTS and self._retries.grant(timed_out=why.timed_out)
+                    raise
                 finally:
                     left = max(1.0, left - (self.clock.monotonic() - began))
         raise AssertionError
 
     async def _turn(self, call: Call) -> float:
-        """Wait for this attempt's turn and count it, before it is sent; the moment it begins."""
+        """Wait for this attempt's turn and count it, immediately before it is sent; the moment of its turn."""
         self._check_budget()
-        await self.pacer.turn()
+        began = await self.pacer.turn(call.endpoint)
         self._check_budget()
         self._meter.requests[call.endpoint.value] += 1
-        return self.clock.monotonic()
+        return began
 
     def _check_budget(self) -> None:
         if self.max_requests is not None and self._meter.sent >= self.max_requests:
