@@ -9,7 +9,7 @@ from dmscan.core.judge import judge
 from dmscan.core.models import Evidence, FeeTable, Opportunity, Quote
 from dmscan.core.report import ScanRequest
 from dmscan.market.client import Market
-from dmscan.scanner import WORKERS
+from dmscan.scanner import SIDE_BY_SIDE
 
 
 class NaiveScan:
@@ -24,9 +24,9 @@ class NaiveScan:
     async def run(self) -> None:
         for game in self._request.games:
             fees = (await self._market.fees(game)).value
-            quotes = [quote async for page in self._market.catalogue(game) for quote in page.value]
+            quotes = [quote async for page in self._market.catalogue(game) for quote in page.quotes]
             waiting = iter(quotes[self._start :] + quotes[: self._start])
-            await asyncio.gather(*(self._visit_all(waiting, fees) for _ in range(WORKERS)))
+            await asyncio.gather(*(self._visit_all(waiting, fees) for _ in range(SIDE_BY_SIDE)))
 
     async def _visit_all(self, quotes: Iterator[Quote], fees: FeeTable) -> None:
         for quote in quotes:

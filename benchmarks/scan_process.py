@@ -19,6 +19,7 @@ from benchmarks.simulated import Answered, Asked, Respond
 from dmscan.core.models import Entry, Exit, Game, Opportunity, Rules
 from dmscan.core.report import Progress, ScanRequest
 from dmscan.core.rules import price_bands
+from dmscan.market.cache import CachedMarket
 from dmscan.scanner import Scan
 from dmscan.wiring import peak_memory_mb
 
@@ -75,7 +76,7 @@ async def scan(job: Job, respond: Respond) -> Outcome:
         if job.scanner is Scanner.NAIVE:
             await _naively(NaiveScan(request, market, notes.found, job.start), job)
         else:
-            await _dmscan(Scan(request, market, clock, notes), job)
+            await _dmscan(Scan(request, CachedMarket(market, clock), clock, notes), job)
         finished_s = clock.monotonic()
     finally:
         await market.close()

@@ -94,6 +94,6 @@ class Wire(httpx.AsyncBaseTransport):
         return httpx.Response(status, headers=more, stream=httpx.ByteStream(body))
 
 
-def market(respond: Respond, clock: Clock, rate: Fraction) -> Market:
-    """The real client, signing with a throw-away key, at `rate` requests a second. Build it inside the running loop."""
-    return Market(Transport(open_client(Wire(respond)), "http://127.0.0.1", load_keys(*new_pair()), Pacer(rate), clock))
+def market(respond: Respond, clock: Clock, rate: Fraction | None) -> Market:
+    """The real client, signing with a throw-away key, at `rate` requests a second or as fast as allowed. Build it inside the loop."""
+    return Market(Transport(open_client(Wire(respond)), "http://127.0.0.1", load_keys(*new_pair()), Pacer(clock, rate), clock))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from dmscan.core.models import Game, Quote, Stamped
+from dmscan.core.models import Game, QuotePage
 from dmscan.core.money import Cents
 from dmscan.errors import ExitCode, MarketError
 
@@ -36,7 +36,7 @@ class Market(Protocol):
     def signed(self) -> bool: ...
     @property
     def skew_s(self) -> float | None: ...
-    def catalogue(self, game: Game) -> AsyncIterator[Stamped[tuple[Quote, ...]]]: ...
+    def catalogue(self, game: Game) -> AsyncIterator[QuotePage]: ...
     async def balance(self) -> Cents: ...
 
 
@@ -56,7 +56,7 @@ async def _balance(market: Market) -> Check:
 
 async def _quotes(market: Market) -> Check:
     page = await anext(market.catalogue(Game.CS2))
-    return Check("quotes", Mark.OK, f"{len(page.value)} titles on the first page, without a key")
+    return Check("quotes", Mark.OK, f"{len(page.quotes)} titles on the first page, without a key")
 
 
 def _clock(skew_s: float | None) -> Check:

@@ -1,52 +1,64 @@
-"""One pass over the market as a funnel: sweep, screen, confirm the survivors, report (design chapter 4)."""
+"""One pass over the market as a funnel: sweep, screen, confirm the survivors, look again, report (design chapter 4)."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from dmscan import confirm, sweep, tariff
 from dmscan.clock import Clock
-from dmscan.core.fees import ASSUMED, describe, fixed
-from dmscan.core.judge import Verdict, judge, next_need, promise
+from dmscan.confirm import Candidate, Confirmation, Line
+from dmscan.core.fees import DAY, describe
+from dmscan.core.judge import Verdict
 from dmscan.core.ledger import Ledger
-from dmscan.core.models import Evidence, FeeTable, Game, Need, Offer, Opportunity, Quote, Reason, Sale, Stamped, Target
+from dmscan.core.memory import Known
+from dmscan.core.models import Confidence, Evidence, Exit, FeeTable, Game, Need, Opportunity, Quote, Reason
+from dmscan.core.outlook import closed_for_now, promise
 from dmscan.core.rank import rank
 from dmscan.core.report import Pair, Progress, ScanReport, ScanRequest, ScanStats, Traffic
 from dmscan.core.titles import TitleFilter
-from dmscan.errors import BudgetSpent, ClockSkewed, HistoryError, MarketChanged, MarketError, MarketRefused
+from dmscan.errors import BudgetSpent, ClockSkewed, HistoryError, MarketChanged, MarketError, MarketRefused, MarketUnavailable
+from dmscan.sweep import Sweep
+from dmscan.tariff import Tariff
 
 SWEEP_SHARE = Fraction(6, 10)
-WORKERS = 8
+CONFIRM_SHARE = Fraction(9, 10)
+SIDE_BY_SIDE = 8
 FAILURES_IN_A_ROW = 3
+EAGER = 25
+"""Cents a call: under a budget, what promises less waits until the whole sweep has shown what is best."""
+EPISODE = 2**40
+"""Added to the promise of a title that was an opportunity within a day: open episodes are confirmed first."""
 
 
-class Market(Protocol):
-    """What a scan asks of the market; every answer is stamped with the whole second of its arrival."""
+class Market(confirm.Market, sweep.Market, tariff.Market, Protocol):
+    """All that a scan asks of the market."""
 
     @property
     def signed(self) -> bool: ...
     @property
     def skipped(self) -> int: ...
-    def catalogue(self, game: Game) -> AsyncIterator[Stamped[tuple[Quote, ...]]]: ...
-    async def fees(self, game: Game) -> Stamped[FeeTable]: ...
-    async def sales(self, game: Game, title: str) -> Stamped[tuple[Sale, ...]]: ...
-    async def targets(self, game: Game, title: str) -> Stamped[tuple[Target, ...]]: ...
-    async def offers(self, game: Game, title: str) -> Stamped[tuple[Offer, ...]]: ...
+    @property
+    def pace(self) -> float: ...
+    @property
+    def hits(self) -> int: ...
+    @property
+    def misses(self) -> int: ...
     def traffic(self) -> Traffic: ...
 
 
-class Diary(Protocol):
-    """What outlives a scan; without a key the fee table is asked for once a day and game."""
+class Memory(confirm.Memory, sweep.Memory, tariff.Memory, Protocol):
+    """All that a scan remembers."""
 
-    async def fee_attempted(self, game: Game, day: int) -> bool: ...
-    async def note_fee_attempt(self, game: Game, day: int, *, answered: bool) -> None: ...
+    async def known(self, game: Game) -> Sequence[Known]: ...
+    def note_look(self, game: Game, title: str, *, found: bool) -> None: ...
+    async def open_titles(self, since: int) -> frozenset[tuple[Game, str]]: ...
 
 
 class Listener(Protocol):
@@ -59,34 +71,52 @@ class Listener(Protocol):
 class Scan:
     """One pass. `stop` ends it early with what is certain by then; in-flight requests are left alone."""
 
-    def __init__(self, request: ScanRequest, market: Market, clock: Clock, listener: Listener, diary: Diary | None = None) -> None:
-        self._request, self._market, self._clock, self._listener, self._diary = request, market, clock, listener, diary
+    def __init__(self, request: ScanRequest, market: Market, clock: Clock, listener: Listener, memory: Memory | None = None) -> None:
+        self._request, self._market, self._clock, self._listener, self._memory = request, market, clock, listener, memory
         self._filter = TitleFilter(request.titles, request.exclude)
         self._ledger = Ledger(request, listener.found)
-        self._candidates: list[Evidence | None] = []
+        self._tariff = Tariff(request, market, memory, clock, self._ledger.trouble)
+        self._confirmation = Confirmation(request, market, memory, clock)
+        self._line = Line(EAGER if self._budgeted else 0)
+        self._kept: dict[tuple[Game, str], Candidate] = {}
         self._fees: dict[Game, FeeTable] = {}
+        self._open_titles: frozenset[tuple[Game, str]] = frozenset()
         self._swept: set[Game] = set()
         self._failures: Counter[Game] = Counter()
+        self._share = CONFIRM_SHARE if request.recheck_s is not None else Fraction(1)
+        self._sweeping = True
         self.stop = asyncio.Event()
 
     async def run(self, scan_id: str, source: str) -> ScanReport:
-        """Sweeps with at most 60 % of the budget, confirms with the rest, and reports what was certain by its end."""
+        """Sweeps and confirms side by side, looks again at what is about to be shown, and reports what was certain by the end.
+
+        At most 60 % of the budget goes to the sweep, and 10 % is kept back for the second look.
+        """
         started, began = self._clock.seconds(), self._clock.monotonic()
-        deadline = began + self._request.deadline_s if self._request.deadline_s else math.inf
-        await self._until(began + (deadline - began) * float(SWEEP_SHARE), map(self._sweep, self._request.games))
-        self._candidates.sort(key=lambda evidence: -promise(evidence.quote) if evidence else 0)
-        if not self.stop.is_set():
-            places = iter(range(len(self._candidates)))
-            await self._until(deadline, (self._confirm_all(places) for _ in range(WORKERS)))
+        workers = self._workers()
+        await self._until(began, SWEEP_SHARE, [self._sweep(game) for game in self._request.games])
+        self._sweeping = False
+        self._line.release()
+        await self._until(began, self._share, workers)
+        if self._share < 1 and not self.stop.is_set():
+            self._share = Fraction(1)
+            await self._until(began, Fraction(1), [self._look_again()])
+            await self._until(began, Fraction(1), self._workers())
         self._close()
         report = self._report(scan_id, source, started)
         return replace(report, stats=replace(report.stats, elapsed_ms=round(1000 * (self._clock.monotonic() - began))))
 
-    async def _until(self, deadline: float, work: Iterable[Coroutine[Any, Any, None]]) -> None:
-        """Runs the work side by side until it is done, the deadline has come or `stop` is set."""
+    @property
+    def _budgeted(self) -> bool:
+        return bool(self._request.deadline_s or self._request.max_requests)
+
+    async def _until(self, began: float, share: Fraction, work: Iterable[Awaitable[None]]) -> None:
+        """Lets the work go on side by side until it is done, that share of the time is over or `stop` is set."""
         everything: asyncio.Future[Any] = asyncio.gather(*work)
         stopped = asyncio.ensure_future(self.stop.wait())
-        left = None if math.isinf(deadline) else max(0, deadline - self._clock.monotonic())
+        left = None
+        if self._request.deadline_s:
+            left = max(0, began + self._request.deadline_s * float(share) - self._clock.monotonic())
         try:
             await asyncio.wait({everything, stopped}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if everything.done():
@@ -97,101 +127,120 @@ class Scan:
             await asyncio.gather(everything, stopped, return_exceptions=True)
 
     async def _sweep(self, game: Game) -> None:
+        one = Sweep(game, self._request, self._market, self._memory, self._clock)
         try:
-            fees = self._fees[game] = await self._fee_table(game)
-            async for page in self._market.catalogue(game):
-                for quote in page.value:
-                    self._screen(quote, fees)
-                self._tell(sweeping=True)
-                if self._sweep_spent():
-                    return
+            fees = self._fees[game] = await self._tariff.table(game)
+            known = await self._recalled(game)
+            async for quotes in one.quotes(known):
+                for quote in quotes:
+                    self._screen(quote, fees, known.get(quote.title))
+                self._tell()
             self._swept.add(game)
         except BudgetSpent:
             return
         except MarketError as error:
             self._failed(error, game)
 
-    async def _fee_table(self, game: Game) -> FeeTable:
-        """The game's fees; 10 % is assumed without a table (design chapter 3)."""
-        if self._request.fee is not None:
-            return fixed(self._request.fee)
-        if not self._market.signed:
-            return await self._keyless_fees(game)
+    async def _recalled(self, game: Game) -> dict[str, Known]:
+        """The game's titles as last seen; a history that cannot be read is a trouble, and the scan knows nothing."""
+        if self._memory is None or self._request.fresh:
+            return {}
         try:
-            return (await self._market.fees(game)).value
-        except (MarketRefused, ClockSkewed):
-            raise
-        except MarketError as error:
+            self._open_titles |= await self._memory.open_titles(self._clock.seconds() - DAY)
+            return {known.quote.title: known for known in await self._memory.known(game)}
+        except HistoryError as error:
             self._ledger.trouble(error, game)
-            return ASSUMED
+            return {}
 
-    async def _keyless_fees(self, game: Game) -> FeeTable:
-        """One attempt a day and game; that it is refused is no trouble."""
-        day = self._clock.seconds() // 86400
-        try:
-            if self._diary and await self._diary.fee_attempted(game, day):
-                return ASSUMED
-            table = (await self._market.fees(game)).value
-        except (MarketError, HistoryError):
-            table = ASSUMED
-        if self._diary:
-            with suppress(HistoryError):
-                await self._diary.note_fee_attempt(game, day, answered=table is not ASSUMED)
-        return table
-
-    def _sweep_spent(self) -> bool:
-        limit = self._request.max_requests
-        return limit is not None and self._market.traffic().sent >= limit * SWEEP_SHARE
-
-    def _screen(self, quote: Quote, fees: FeeTable) -> None:
+    def _screen(self, quote: Quote, fees: FeeTable, known: Known | None) -> None:
         ledger = self._ledger
         ledger.titles += 1
         if not self._filter.wants(quote.title):
             for pair in self._request.pairs:
                 ledger.refuse(pair, quote, Reason.EXCLUDED)
             return
-        evidence = Evidence(quote, fees.schedule(quote.title))
-        verdicts = self._judge(evidence)
-        if next_need(verdicts.values()) is None:
-            ledger.settle(evidence, verdicts)
-        else:
-            ledger.candidates += 1
-            self._candidates.append(evidence)
+        candidate = Candidate(Evidence(quote, fees.schedule(quote.title)), known)
+        verdicts = self._confirmation.verdicts(candidate)
+        needs = [pair for pair, verdict in verdicts.items() if isinstance(verdict, Need)]
+        candidate.closed = self._closed(candidate, needs)
+        ledger.candidates += bool(needs)
+        if len(candidate.closed) < len(needs):
+            self._enqueue(candidate, [pair for pair in needs if pair not in candidate.closed])
+            return
+        ledger.judged += bool(needs)
+        ledger.settle(candidate.evidence, {**verdicts, **candidate.closed})
 
-    def _judge(self, evidence: Evidence) -> dict[Pair, Verdict]:
-        signed, rules = self._market.signed, self._request.rules
-        return {pair: judge(pair, evidence, rules, signed=signed) for pair in self._request.pairs}
+    def _closed(self, candidate: Candidate, needs: Sequence[Pair]) -> Mapping[Pair, Reason]:
+        """Under a budget a relist that remembered sales leave no hope is put off until there are new ones."""
+        sales = candidate.known.sales if candidate.known else None
+        if sales is None or not self._budgeted:
+            return {}
+        reason = closed_for_now(sales, candidate.evidence.quote, candidate.evidence.fees, self._request.rules)
+        return {pair: reason for pair in needs if reason and pair[1] is Exit.RELIST}
 
-    async def _confirm_all(self, places: Iterator[int]) -> None:
+    def _enqueue(self, candidate: Candidate, needs: Sequence[Pair]) -> None:
+        evidence = candidate.evidence
+        expected = promise(needs, evidence.quote, evidence.fees, candidate.known)
+        self._line.add(candidate, expected + EPISODE * (candidate.key in self._open_titles))
+
+    def _workers(self) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self._confirm_all()) for _ in range(SIDE_BY_SIDE)]
+
+    async def _confirm_all(self) -> None:
         """One worker: takes the most promising candidate left until none is, or the budget is spent."""
-        for place in places:
-            evidence = self._candidates[place]
-            if evidence is None or self._failures[evidence.quote.game] >= FAILURES_IN_A_ROW:
+        while not self._calls_spent() and (place := await self._line.take()):
+            candidate = self._line.candidate(place)
+            if self._failures[candidate.key[0]] >= FAILURES_IN_A_ROW:
                 continue
             try:
-                await self._confirm(place, evidence)
+                verdicts = await self._confirmation.settle(candidate)
             except BudgetSpent:
                 return
             except MarketError as error:
-                self._failed(error, evidence.quote.game)
+                self._failed(error, candidate.key[0])
+            except asyncio.CancelledError:
+                self._line.put_back(place)
+                raise
+            else:
+                self._line.done(place)
+                self._judged(candidate, verdicts)
 
-    async def _confirm(self, place: int, evidence: Evidence) -> None:
-        """Asks what is still needed, the cheapest deciding call first, until every verdict is certain."""
-        while (need := next_need(self._judge(evidence).values())) is not None:
-            evidence = self._candidates[place] = await self._ask(evidence, need)
-        self._failures[evidence.quote.game] = 0
-        self._candidates[place] = None
+    def _calls_spent(self) -> bool:
+        limit = self._request.max_requests
+        return limit is not None and self._market.traffic().sent >= limit * self._share
+
+    def _judged(self, candidate: Candidate, verdicts: Mapping[Pair, Verdict]) -> None:
+        found = any(isinstance(verdict, tuple) for verdict in verdicts.values())
+        self._failures[candidate.key[0]] = 0
         self._ledger.judged += 1
-        self._ledger.settle(evidence, self._judge(evidence))
-        self._tell(sweeping=False)
+        self._ledger.settle(candidate.evidence, verdicts)
+        if self._memory:
+            self._memory.note_look(*candidate.key, found=found)
+        if found and self._request.recheck_s is not None:
+            self._kept[candidate.key] = candidate
+        self._tell()
 
-    async def _ask(self, evidence: Evidence, need: Need) -> Evidence:
-        game, title = evidence.quote.game, evidence.quote.title
-        if need is Need.SALES:
-            return replace(evidence, sales=await self._market.sales(game, title))
-        if need is Need.TARGETS:
-            return replace(evidence, targets=await self._market.targets(game, title))
-        return replace(evidence, offers=await self._market.offers(game, title))
+    async def _look_again(self) -> None:
+        """Asks anew for the offers and targets of what is about to be shown, as far as a tenth of the calls so far goes."""
+        allowed = self._market.traffic().sent * (2 - CONFIRM_SHARE)
+        shown = rank(self._ledger.found, self._request.sort)[: self._request.limit]
+        waiting = iter(dict.fromkeys((found.game, found.title) for found in shown if found.confidence is Confidence.CONFIRMED))
+        await asyncio.gather(*(self._recheck(waiting, allowed) for _ in range(SIDE_BY_SIDE)))
+
+    async def _recheck(self, waiting: Iterable[tuple[Game, str]], allowed: Fraction) -> None:
+        for key in waiting:
+            candidate = self._kept[key]
+            evidence = candidate.evidence
+            oldest = min(answer.at for answer in (evidence.offers, evidence.targets) if answer)
+            if self._clock.seconds() - oldest <= (self._request.recheck_s or 0) or self._market.traffic().sent >= allowed:
+                continue
+            candidate.evidence = replace(evidence, offers=None, targets=None)
+            try:
+                self._ledger.look_again(candidate.evidence, await self._confirmation.settle(candidate))
+            except BudgetSpent:
+                return
+            except MarketError as error:
+                self._failed(error, key[0])
 
     def _failed(self, error: MarketError, game: Game) -> None:
         """A refused key, a wrong clock or a changed API ends the scan; other trouble only its part."""
@@ -201,10 +250,11 @@ class Scan:
             self.stop.set()
 
     def _close(self) -> None:
-        for evidence in self._candidates:
-            if evidence is not None:
-                self._ledger.settle(evidence, self._judge(evidence))
+        for candidate in self._line.left():
+            self._ledger.settle(candidate.evidence, self._confirmation.verdicts(candidate))
         self._ledger.close()
+        if not self._ledger.titles and not self._ledger.troubles and self._market.traffic().failed:
+            self._ledger.trouble(MarketUnavailable("The market gave no answer within the budget.", "aggregated-prices"))
         if self._ledger.units_differ:
             sentence = "The prices of last-sales are of another unit than the asks, so no relist can be trusted: check for a newer dmscan."
             self._ledger.trouble(MarketChanged(sentence, Need.SALES))
@@ -229,13 +279,16 @@ class Scan:
                 skipped=self._market.skipped,
                 fee_rows_ignored=sum(table.ignored for table in self._fees.values()),
                 pass_if_renewed=ledger.pass_if_renewed,
+                gone_at_recheck=ledger.gone,
+                cache_hits=self._market.hits + self._confirmation.reused + self._tariff.reused,
+                cache_misses=self._market.misses,
                 traffic=traffic,
             ),
             rejected=ledger.rejected,
             opportunities=rank(ledger.found, self._request.sort),
             troubles=ledger.troubles,
             examples=ledger.examples,
-            seconds_for_all=math.ceil(self._calls_left(traffic) / self._request.rate) if left else None,
+            seconds_for_all=math.ceil(self._calls_left(traffic) / self._market.pace) if left else None,
         )
 
     def _calls_left(self, traffic: Traffic) -> int:
@@ -244,9 +297,9 @@ class Scan:
         spent = sum(traffic.requests.get(need, 0) for need in Need)
         return math.ceil((ledger.candidates - ledger.judged) * (Fraction(spent, ledger.judged) if ledger.judged else 2))
 
-    def _tell(self, *, sweeping: bool) -> None:
+    def _tell(self) -> None:
         ledger, traffic = self._ledger, self._market.traffic()
-        calls_left = None if sweeping else self._calls_left(traffic)
+        calls_left = None if self._sweeping else self._calls_left(traffic)
         self._listener.progress(
-            Progress(ledger.titles, ledger.candidates, ledger.judged, len(ledger.found), traffic.sent, sweeping, calls_left)
+            Progress(ledger.titles, ledger.candidates, ledger.judged, len(ledger.found), traffic.sent, self._sweeping, calls_left)
         )

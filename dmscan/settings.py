@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from platformdirs import user_data_path
+from platformdirs import user_data_path, user_state_path
 
 from dmscan.errors import SettingsError
 
@@ -40,11 +40,15 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`keys` is the pair (public, secret), `None` without one; `database` is the history file."""
+    """`keys` is the pair (public, secret), `None` without one; `database` is the history file.
+
+    `state` is the folder that all processes of the user share, `None` for a market that nobody else asks.
+    """
 
     api_url: str
     keys: tuple[str, Secret] | None
     database: Path
+    state: Path | None = None
 
     @property
     def keys_may_be_sent(self) -> bool:
@@ -56,7 +60,7 @@ class Settings:
 def load(environ: Mapping[str, str], database: str | None = None) -> Settings:
     """The settings of `environ`; `database` is the `--db` option. Raises SettingsError naming the setting."""
     url = check_url(environ.get("DMSCAN_API_URL", "") or API_URL)
-    return Settings(url, _keys(environ), history_file(database, "history.db"))
+    return Settings(url, _keys(environ), history_file(database, "history.db"), user_state_path("dmscan"))
 
 
 def history_file(chosen: str | None, name: str) -> Path:

@@ -8,9 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from dmscan.clock import Clock
+from dmscan.market.cache import CachedMarket
 from dmscan.market.client import Market
 from dmscan.market.exchange import open_client
 from dmscan.market.pacing import Pacer
+from dmscan.market.sharing import board_for
 from dmscan.market.signing import Signer, load_keys, new_pair
 from dmscan.market.transport import Transport
 from dmscan.settings import Secret, Settings
@@ -32,10 +34,17 @@ def throwaway_keys() -> tuple[str, Secret]:
 
 
 @asynccontextmanager
-async def open_market(settings: Settings, rate: Fraction, clock: Clock, max_requests: int | None = None) -> AsyncIterator[Market]:
-    """The market at `rate` requests a second; closed with a moment's grace for what is in flight."""
+async def open_market(
+    settings: Settings, rate: Fraction | None, clock: Clock, max_requests: int | None = None
+) -> AsyncIterator[CachedMarket]:
+    """The market at `rate` requests a second in all, or as fast as it allows; closed with a moment's grace for what is in flight.
+
+    Processes of one user share the account's pace through a file in `settings.state`.
+    """
     key = signer(settings)
-    market = Market(Transport(open_client(), settings.api_url, key, Pacer(rate), clock, max_requests))
+    board = board_for(settings.state, settings.api_url, key.public if key else "ip", clock)
+    pacer = Pacer(clock, rate, signed=key is not None, board=board)
+    market = CachedMarket(Market(Transport(open_client(), settings.api_url, key, pacer, clock, max_requests)), clock)
     try:
         yield market
     finally:

@@ -12,6 +12,7 @@ import httpx
 from dmscan.clock import Clock
 from dmscan.core.models import Opportunity
 from dmscan.core.report import Progress, ScanReport, ScanRequest
+from dmscan.market.cache import CachedMarket
 from dmscan.market.client import Market
 from dmscan.market.exchange import open_client
 from dmscan.market.pacing import Pacer
@@ -53,10 +54,13 @@ def still(now: int) -> Clock:
     return Clock(now=lambda: float(now))
 
 
-def market_on(sandbox: Sandbox, clock: Clock, *, signed: bool = True, rate: Fraction = Fraction(10**6), **options: Any) -> Market:
+def market_on(
+    sandbox: Sandbox, clock: Clock, *, signed: bool = True, rate: Fraction | None = Fraction(10**6), **options: Any
+) -> CachedMarket:
     signer = load_keys(*new_pair()) if signed else None
     client = open_client(IntoSandbox(sandbox))
-    return Market(Transport(client, "http://127.0.0.1", signer, Pacer(rate), clock, **options))
+    pacer = Pacer(clock, rate, signed=signed)
+    return CachedMarket(Market(Transport(client, "http://127.0.0.1", signer, pacer, clock, **options)), clock)
 
 
 async def scan_of(sandbox: Sandbox, request: ScanRequest, clock: Clock, *, signed: bool = True) -> ScanReport:

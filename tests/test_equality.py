@@ -151,6 +151,7 @@ async def test_a_scan_of_a_still_market_equals_brute_force(seed: int):
         titles = (title for game in GAMES for title in world.titles_of(game))
         assert as_answer(report) == shown(find(titles, fees, question, lambda *_: NOW, edition))
         assert report.troubles == ()
+        assert report.opportunities
         check_sound(report, sandbox)
 
 

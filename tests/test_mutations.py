@@ -20,13 +20,10 @@ RUN = "import sys, dmscan, pytest; print(dmscan.__file__); sys.exit(pytest.main(
 
 SLIPS = {
     "least price exclusive": ("models", "self.low <= price and", "self.low < price and"),
-    "highest price exclusive": ("models", "price <= self.high)", "price < self.high)"),
     "profit per day rounded up": ("models", "int(self.net_profit //", "-int(-self.net_profit //"),
     "fee rounded down": ("money", "-(-amount * share.numerator // share.denominator)", "amount * share.numerator // share.denominator"),
-    "least profit exclusive": ("rules", "profit < rules.min_profit", "profit <= rules.min_profit"),
     "lowest fee row": ("fees", "key=lambda row: (row.fraction,", "key=lambda row: (-row.fraction,"),
     "fee row ends a second early": ("fees", "row.high and row.expires_at >= at]", "row.high and row.expires_at > at]"),
-    "break-even without the minimum": ("fees", "max(low, cost + fees.min_amount,", "max(low, cost,"),
     "q40 is the median": ("sales", "Fraction(2, 5)", "Fraction(1, 2)"),
     "no rule for a MAD of 0": ("sales", "2 * abs(sale.price - median) <= median", "sale.price == median"),
     "window below a day": ("sales", "max(DAY, now - oldest)", "now - oldest"),

@@ -14,20 +14,17 @@ from typing import Any
 import pytest
 
 from dmscan.clock import Clock
-from dmscan.core.models import Exit, FeeSource, Game, Opportunity, Quote, Stamped
+from dmscan.core.memory import Known, SweepState
+from dmscan.core.models import Exit, FeeSource, Game, Opportunity, QuotePage
 from dmscan.core.report import Progress, ScanReport, ScanRequest
 from dmscan.errors import ExitCode, HistoryError, MarketChanged, MarketUnavailable
 from dmscan.market.client import Market
-from dmscan.market.exchange import open_client
-from dmscan.market.pacing import Pacer
-from dmscan.market.signing import load_keys, new_pair
-from dmscan.market.transport import Transport
-from dmscan.sandbox.server import Entry, Manners, Sandbox
+from dmscan.sandbox.server import Entry, Manners, Request, Response, Sandbox
 from dmscan.sandbox.world import GAMES, World, is_valid
 from dmscan.scanner import Scan
 
 from balance import unaccounted
-from inprocess import IntoSandbox
+from inprocess import market_on
 from make import make_request
 
 NOW = 1_795_500_000
@@ -69,10 +66,13 @@ class Listening:
         self.told.append(progress)
 
 
+Spoil = Callable[[str, Game, int], None]
+
+
 class Spoilt:
     """A market that breaks off when `spoil` says so by raising; it is told the method, the game and how often it was called."""
 
-    def __init__(self, market: Market, spoil: Callable[[str, Game, int], None]) -> None:
+    def __init__(self, market: Market, spoil: Spoil) -> None:
         self._market, self._spoil = market, spoil
         self.calls: dict[tuple[str, Game], int] = {}
 
@@ -83,8 +83,8 @@ class Spoilt:
         self.calls[name, game] = self.calls.get((name, game), 0) + 1
         self._spoil(name, game, self.calls[name, game])
 
-    async def catalogue(self, game: Game) -> AsyncIterator[Stamped[tuple[Quote, ...]]]:
-        async for page in self._market.catalogue(game):
+    async def catalogue(self, game: Game, cursor: str = "") -> AsyncIterator[QuotePage]:
+        async for page in self._market.catalogue(game, cursor):
             self._check("catalogue", game)
             yield page
 
@@ -94,7 +94,7 @@ class Spoilt:
 
 
 class Notebook:
-    """A diary in memory; a `broken` one can be neither read nor written."""
+    """A memory that knows of fee attempts only; a `broken` one can be neither read nor written."""
 
     def __init__(self, *, broken: bool = False) -> None:
         self.notes: dict[tuple[Game, int], bool] = {}
@@ -108,6 +108,24 @@ class Notebook:
         self._check()
         self.notes[game, day] = answered
 
+    async def known(self, game: Game) -> list[Known]:
+        self._check()
+        return []
+
+    async def fees(self, game: Game, since: int) -> None:
+        self._check()
+
+    async def sweep_state(self, game: Game) -> SweepState:
+        return SweepState()
+
+    async def open_titles(self, since: int) -> frozenset[tuple[Game, str]]:
+        self._check()
+        return frozenset()
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        assert name.startswith("note_"), name
+        return lambda *_, **__: None
+
     def _check(self) -> None:
         if self._broken:
             raise HistoryError("The disk is full.")
@@ -115,15 +133,14 @@ class Notebook:
 
 @dataclass
 class Stage:
-    """The circumstances of one scan; `cut` ends it when so many requests have been sent, `latency` is seconds an answer takes."""
+    """The circumstances of one scan; `cut` ends it when so many requests have been answered."""
 
     world: World = SMALL
     faults: dict[str, str] = field(default_factory=dict)
     manners: Manners | None = None
     signed: bool = True
     rate: int = 1000
-    latency: float = 0.0
-    spoil: Callable[[str, Game, int], None] | None = None
+    spoil: Spoil = lambda *_: None
     cut: int | None = None
     diary: Notebook | None = None
 
@@ -141,17 +158,14 @@ class Played:
         return {one.key for one in self.report.opportunities if not games or one.game in games}
 
 
-class OnStage(IntoSandbox):
-    """Each answer takes its time; then `answered` is called."""
+class Watched(Sandbox):
+    """Calls `after` with the number of requests so far, each time it has answered one."""
 
-    def __init__(self, sandbox: Sandbox, latency: float, answered: Callable[[], None]) -> None:
-        super().__init__(sandbox)
-        self._latency, self._answered = latency, answered
+    after: Callable[[int], None] = staticmethod(lambda _: None)
 
-    async def handle_async_request(self, request: Any) -> Any:
-        await asyncio.sleep(self._latency)
-        answer = await super().handle_async_request(request)
-        self._answered()
+    def respond(self, request: Request) -> Response:
+        answer = super().respond(request)
+        self.after(len(self.log))
         return answer
 
 
@@ -164,19 +178,12 @@ def play(request: ScanRequest, **circumstances: Any) -> Played:
 async def _played(request: ScanRequest, stage: Stage) -> Played:
     loop = asyncio.get_running_loop()
     clock = Clock(now=lambda: NOW + loop.time(), monotonic=loop.time)
-    sandbox = Sandbox(stage.world, clock, rate=10**9, faults=stage.faults, manners=stage.manners)
-
-    def cut() -> None:
-        if stage.cut is not None and len(sandbox.log) >= stage.cut:
-            scan.stop.set()
-
-    client = open_client(OnStage(sandbox, stage.latency, cut))
-    signer = load_keys(*new_pair()) if stage.signed else None
-    market = Market(Transport(client, "http://127.0.0.1", signer, Pacer(Fraction(stage.rate)), clock, request.max_requests))
-    seen: Any = Spoilt(market, stage.spoil) if stage.spoil else market
+    sandbox = Watched(stage.world, clock, rate=10**9, faults=stage.faults, manners=stage.manners)
+    market = market_on(sandbox, clock, signed=stage.signed, rate=Fraction(stage.rate), max_requests=request.max_requests)
     listening = Listening()
-    scan = Scan(request, seen, clock, listening, stage.diary)
-    cut()
+    scan = Scan(request, Spoilt(market, stage.spoil), clock, listening, stage.diary)
+    sandbox.after = lambda requests: scan.stop.set() if requests == stage.cut else None
+    sandbox.after(0)
     report = await scan.run("scan-1", "sandbox")
     await market.close()
     assert unaccounted(report) == {}
@@ -321,11 +328,12 @@ def test_three_failures_in_a_row_give_up_on_their_game_only(clean: Played):
 
 def test_failures_between_answers_cost_only_their_titles(clean: Played):
     def spoil(method: str, game: Game, call: int) -> None:
-        if method == "sales" and game is Game.CS2 and call % 20 == 0:
+        if method == "sales" and game is Game.CS2 and call % 6 == 0:
             raise MarketUnavailable("The market could not answer last-sales.", "last-sales")
 
     played = play(EVERYTHING, spoil=spoil)
     lost = played.report.troubles[0].count
+    assert lost > 3
     assert played.report.stats.judged == clean.report.stats.judged - lost
     assert played.found() <= clean.found()
 
@@ -371,10 +379,10 @@ def test_a_fee_table_given_without_a_key_is_used_and_noted():
     assert {one.fee_source for one in played.report.opportunities} & {FeeSource.REDUCED, FeeSource.DEFAULT}
 
 
-def test_a_broken_diary_costs_nothing_but_the_fee_table():
+def test_a_broken_memory_is_said_and_costs_nothing_but_the_fee_table():
     played = play(INSTANT, signed=False, diary=Notebook(broken=True))
     assert played.sent("customized-fees") == 0
-    assert (played.report.troubles, played.report.complete) == ((), True)
+    assert (codes(played), played.report.complete) == ({ExitCode.NOT_STORED}, True)
     assert played.found() == play(INSTANT, signed=False).found()
 
 
@@ -384,12 +392,12 @@ def test_a_broken_diary_costs_nothing_but_the_fee_table():
 @pytest.mark.parametrize("budget", range(1, 61))
 def test_no_more_requests_are_sent_than_allowed(budget: int):
     played = play(make_request(games=tuple(Game), deadline_s=0, max_requests=budget), world=WIDE, faults={"last-sales": "500:3"})
-    assert played.sent() == budget
+    assert played.sent() <= budget
+    assert played.sent() == budget or budget < 20, "a small budget may be spent on the sweep's share alone"
     assert (played.report.complete, played.report.exit_code()) == (False, ExitCode.OK)
     assert (played.report.seconds_for_all is not None) is (played.report.stats.candidates > 0)
 
 
-@pytest.mark.xfail(reason="the share is looked at after each page, not before each request: several games and fee tables exceed it")
 @pytest.mark.parametrize("games", [(Game.CS2,), tuple(Game)], ids=["one game", "all games"])
 def test_at_most_sixty_percent_of_the_requests_go_into_the_sweep(games: tuple[Game, ...]):
     budgets = range(2, 61, 2)
@@ -405,7 +413,7 @@ def test_a_budget_that_suffices_changes_nothing(clean: Played):
 
 @pytest.mark.parametrize("deadline", [5, 20, 60, 90])
 def test_a_deadline_ends_the_scan_and_the_sweep_takes_at_most_its_share(deadline: int):
-    played = play(make_request(games=tuple(Game), deadline_s=deadline), world=WIDE, rate=2, latency=0.14)
+    played = play(make_request(games=tuple(Game), deadline_s=deadline), world=WIDE, rate=2)
     report = played.report
     assert report.stats.elapsed_ms <= 1000 * deadline + 100
     assert report.finished_at - report.started_at <= deadline
@@ -415,7 +423,7 @@ def test_a_deadline_ends_the_scan_and_the_sweep_takes_at_most_its_share(deadline
 
 
 def test_a_deadline_far_away_is_never_waited_for(clean: Played):
-    played = play(make_request(games=tuple(Game), deadline_s=86_400), latency=0.01)
+    played = play(make_request(games=tuple(Game), deadline_s=86_400))
     assert played.report.complete
     assert played.report.stats.elapsed_ms < 60_000
     assert played.found() == clean.found()
@@ -423,7 +431,7 @@ def test_a_deadline_far_away_is_never_waited_for(clean: Played):
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 7, 9, 12, 13, 14, 20, 40, 80, 160, 240])
 def test_a_scan_that_is_stopped_reports_what_is_certain_by_then(clean: Played, cut: int):
-    played = play(EVERYTHING, cut=cut, latency=0.01)
+    played = play(EVERYTHING, cut=cut)
     assert played.found() <= clean.found()
     assert played.sent() <= cut + 20
     assert (played.report.complete, played.report.troubles) == (False, ())

@@ -31,8 +31,9 @@ async def perform(task: Task) -> ExitCode:
         book = Book(task, desk)
         await book.open(stack, clock)
         settings = replace(task.settings, api_url=await stack.enter_async_context(sandbox_beside())) if task.sandbox else task.settings
-        market = await stack.enter_async_context(open_market(settings, task.request.rate, clock, task.request.max_requests))
-        scan = Scan(task.request, market, clock, desk, book.history)
+        rate = task.request.rate if task.request.rate_set else None
+        market = await stack.enter_async_context(open_market(settings, rate, clock, task.request.max_requests))
+        scan = Scan(task.request, market, clock, desk, book.history.memory if book.history else None)
         with stopping(scan.stop) as caught, desk.bar():
             desk.begin(scan.stop.set)
             await book.begin(clock.seconds())
@@ -41,6 +42,8 @@ async def perform(task: Task) -> ExitCode:
         report = await book.record(report, most_specific((*caught.codes, report.exit_code(fail_empty=task.fail_empty))))
     if caught.codes:
         desk.note("stopped early; what was certain by then is shown.")
+    if market.warning:
+        desk.note(market.warning)
     desk.tell_effort(report)
     desk.tell_troubles(report)
     desk.show(report)
@@ -80,6 +83,10 @@ class Book:
     async def record(self, report: ScanReport, code: ExitCode) -> ScanReport:
         """The report with the database's times and troubles, stored."""
         if self.history:
+            try:
+                await self.history.memory.flush()
+            except HistoryError as error:
+                self._desk.trouble(error)
             report = structs.replace(report, stats=structs.replace(report.stats, db_ms=self.history.db_ms))
             stats = msgspec.json.encode(records.stats(report.stats, report.seconds_for_all)).decode()
             try:

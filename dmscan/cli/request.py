@@ -37,7 +37,8 @@ def scan_request(typed: Typed) -> ScanRequest:
         exits=tuple(Exit) if exit_ == "any" else (Exit(exit_),),
         rules=_rules(typed, _bands(typed, levels, prices, min_roi)),
         levels=levels,
-        **prices,
+        min_price=prices["min_price"],
+        max_price=prices["max_price"],
         min_roi=min_roi,
         titles=globs("--title", _texts(typed, "title")),
         exclude=globs("--exclude", _texts(typed, "exclude")),
@@ -45,9 +46,18 @@ def scan_request(typed: Typed) -> ScanRequest:
         sort=choice("--sort", typed["sort"] or "profit-per-day", SORTS),
         limit=typed["limit"],
         rate=parse("--rate", typed["rate"], parse_number) or Fraction(2),
-        deadline_s=parse("--deadline", typed["deadline"], parse_duration) or 0,
+        rate_set=typed["rate"] is not None,
+        deadline_s=_seconds(typed, "deadline"),
         max_requests=typed["max_requests"],
+        fresh=typed["fresh"],
+        max_age_s=_seconds(typed, "max_age"),
+        recheck_s=_seconds(typed, "recheck"),
+        full_sweep_every_s=_seconds(typed, "full_sweep_every"),
     )
+
+
+def _seconds(typed: Typed, name: str) -> int:
+    return parse(_flag(name), typed[name], parse_duration) or 0
 
 
 def _texts(typed: Typed, name: str) -> tuple[str, ...]:

@@ -45,9 +45,10 @@ class Task:
 
 def task(typed: Mapping[str, Any]) -> Task:
     """Raises UsageError, SettingsError or OutputError, each naming what to change."""
+    shown = form(typed)
     planned = Task(
-        request=scan_request(typed),
-        form=form(typed),
+        request=structs.replace(scan_request(typed), limit=shown.limit),
+        form=shown,
         settings=Settings("", throwaway_keys(), history_file(typed["db"], "sandbox.db"))
         if typed["sandbox"]
         else load(os.environ, typed["db"]),
@@ -58,6 +59,8 @@ def task(typed: Mapping[str, Any]) -> Task:
         quiet=typed["quiet"],
         verbose=typed["verbose"],
     )
+    if planned.form.streams or planned.form.name == "none":
+        planned = replace(planned, request=structs.replace(planned.request, recheck_s=None))
     if planned.sandbox:
         return planned if typed["rate"] else _at_sandbox_rate(planned)
     return planned if signer(planned.settings) else _keyless(planned)
@@ -67,7 +70,7 @@ def _at_sandbox_rate(planned: Task) -> Task:
     """As fast as the sandbox's own limits allow."""
     from dmscan.sandbox.parameters import DEMO
 
-    return replace(planned, request=structs.replace(planned.request, rate=DEMO.rate * SANDBOX_SHARE))
+    return replace(planned, request=structs.replace(planned.request, rate=DEMO.rate * SANDBOX_SHARE, rate_set=True))
 
 
 def _keyless(planned: Task) -> Task:

@@ -29,7 +29,7 @@ class Ledger:
         self._held: list[tuple[Pair, Quote, tuple[Opportunity, ...]]] = []
         self._units_proved = False
         self.units_differ = False
-        self.titles = self.candidates = self.judged = self.pass_if_renewed = 0
+        self.titles = self.candidates = self.judged = self.pass_if_renewed = self.gone = 0
         self.found: list[Opportunity] = []
         self.rejected: dict[Pair, Counter[str]] = {pair: Counter() for pair in request.pairs}
         self.examples: dict[Pair, dict[str, tuple[Example, ...]]] = {pair: {} for pair in request.pairs}
@@ -67,6 +67,19 @@ class Ledger:
             else:
                 self._accept(verdict)
         self._sample_units(evidence)
+
+    def look_again(self, evidence: Evidence, verdicts: Mapping[Pair, Verdict]) -> None:
+        """Books new verdicts on a title that was found: what is no longer an opportunity is dropped, and refused for its new reason."""
+        quote = evidence.quote
+        before = [found for found in self.found if (found.game, found.title) == (quote.game, quote.title)]
+        now = {found.key: found for verdict in verdicts.values() if isinstance(verdict, tuple) for found in verdict}
+        self.gone += sum(found.key not in now for found in before)
+        for pair in {(found.entry, found.exit) for found in before}:
+            verdict = verdicts[pair]
+            if not isinstance(verdict, tuple):
+                self.refuse(pair, quote, verdict if isinstance(verdict, Reason) else Reason.NOT_CONFIRMED)
+        kept = {found.key for found in before} & now.keys()
+        self.found = [found for found in self.found if found not in before] + [now[key] for key in now if key in kept]
 
     def close(self) -> None:
         """Decides on what is still held back, on the titles there are."""

@@ -56,6 +56,13 @@ class Quote(Struct, frozen=True, gc=False):
     at: int
 
 
+class QuotePage(Struct, frozen=True):
+    """A page of the catalogue; `cursor` leads on from it, "" at the end."""
+
+    quotes: tuple[Quote, ...]
+    cursor: str
+
+
 class Offer(Struct, frozen=True, gc=False):
     """Someone sells one item. Attributes are in the normal form of design chapter 4.1.
 

@@ -15,7 +15,11 @@ Pair = tuple[Entry, Exit]
 
 
 class ScanRequest(Struct, frozen=True):
-    """One scan as asked for. `levels` and the limits are as typed; `rules` is what follows from them."""
+    """One scan as asked for. `levels` and the limits are as typed; `rules` is what follows from them.
+
+    `rate` (requests a second) replaces the market's documented limits only if `rate_set`. Numbers older than `max_age_s` are in no
+    verdict; rows older than `recheck_s` are looked at again before they are shown, none of them if it is `None`.
+    """
 
     games: tuple[Game, ...]
     entries: tuple[Entry, ...]
@@ -31,8 +35,13 @@ class ScanRequest(Struct, frozen=True):
     sort: str = "profit-per-day"
     limit: int | None = None
     rate: Fraction = Fraction(2)
+    rate_set: bool = False
     deadline_s: int = 300
     max_requests: int | None = None
+    fresh: bool = False
+    max_age_s: int = 1800
+    full_sweep_every_s: int = 21_600
+    recheck_s: int | None = None
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -51,13 +60,18 @@ class Trouble(Struct, frozen=True):
 
 
 class Traffic(Struct, frozen=True):
-    """What a scan cost at the market: requests sent by endpoint (retries included), answer times in milliseconds."""
+    """What a scan cost at the market: requests sent by endpoint (retries included), answer times in milliseconds.
+
+    `waited_ms` is the time in which some request waited for its turn, `held_ms` the part of it spent in holds after a 429.
+    """
 
     requests: Mapping[str, int] = {}
     retries: int = 0
     rate_limited: int = 0
     failed: int = 0
     api_ms: tuple[int, int] | None = None
+    waited_ms: int = 0
+    held_ms: int = 0
 
     @property
     def sent(self) -> int:

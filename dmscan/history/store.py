@@ -1,4 +1,4 @@
-"""The history as the rest of dmscan sees it: begin a scan, record what it found, remember when the fees were asked for."""
+"""The history as the rest of dmscan sees it: begin a scan, record what it found, remember the market meanwhile."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from dmscan.clock import Clock
-from dmscan.core.models import Game
 from dmscan.core.report import ScanReport
 from dmscan.errors import ExitCode
-from dmscan.history import rows
+from dmscan.history import rows, sources
 from dmscan.history.database import Database
+from dmscan.history.memory import Memory
 
 _FAILED = {ExitCode.BUG, ExitCode.NO_DATA, ExitCode.KEY_REFUSED, ExitCode.CLOCK_SKEWED, ExitCode.RATE_LIMITED, ExitCode.API_CHANGED}
 
@@ -24,11 +24,6 @@ _END = """
 UPDATE scans SET status = ?, finished_at = ?, complete = ?, coverage = ?, signed = ?, exit_code = ?,
     stats = ?, fee_sources = ?, troubles = ?
 WHERE id = ?"""
-_FEE_ATTEMPT = (
-    rows.insert("fee_attempts", "source_id game day answered")
-    + " ON CONFLICT (source_id, game, day) DO UPDATE SET answered = max(answered, excluded.answered)"
-)
-_FEE_ATTEMPTED = "SELECT 1 FROM fee_attempts JOIN sources ON sources.id = source_id WHERE url = ? AND game = ? AND day = ?"
 
 
 class ScanStart(Struct, frozen=True):
@@ -48,11 +43,15 @@ class ScanEnd(Struct, frozen=True):
 
 
 class History:
-    """One source's part of the database. Every method raises HistoryError, and has then stored nothing."""
+    """One source's part of the database; `memory` is what it holds of the market.
+
+    Every method raises HistoryError, and has then stored nothing.
+    """
 
     def __init__(self, database: Database, source: str) -> None:
         self._database = database
         self._source = source
+        self.memory = Memory(database, source)
 
     async def begin(self, start: ScanStart) -> None:
         """Stores that the scan runs, so that one which dies is known too."""
@@ -72,18 +71,6 @@ class History:
 
         await self._database.write(all_of_it)
 
-    async def note_fee_attempt(self, game: Game, day: int, *, answered: bool) -> None:
-        """Remembers that the game's fees were asked for on `day` (whole days since 1970 UTC)."""
-        await self._database.write(
-            lambda connection: connection.execute(_FEE_ATTEMPT, (self._source_id(connection), game, day, answered)).close()
-        )
-
-    async def fee_attempted(self, game: Game, day: int) -> bool:
-        """Whether the game's fees were already asked for on `day`, answered or not."""
-        return await self._database.run(
-            lambda connection: connection.execute(_FEE_ATTEMPTED, (self._source, game, day)).fetchone() is not None
-        )
-
     @property
     def db_ms(self) -> tuple[int, int] | None:
         """Median and 95th percentile of the scan's transactions so far, in whole milliseconds; `None` before the first."""
@@ -92,13 +79,9 @@ class History:
 
     def _scan(self, connection: sqlite3.Connection, start: ScanStart) -> tuple[int, int]:
         """The row ids of the scan and its source; both are made if they are missing."""
-        source_id = self._source_id(connection)
+        source_id = sources.number(connection, self._source)
         connection.execute(_BEGIN, (start.scan_id, source_id, "running", start.started_at, start.request, start.dmscan_version))
         return _id(connection, "SELECT id FROM scans WHERE scan_id = ?", start.scan_id), source_id
-
-    def _source_id(self, connection: sqlite3.Connection) -> int:
-        connection.execute("INSERT INTO sources (url) VALUES (?) ON CONFLICT (url) DO NOTHING", (self._source,))
-        return _id(connection, "SELECT id FROM sources WHERE url = ?", self._source)
 
 
 @asynccontextmanager
@@ -108,7 +91,11 @@ async def open_history(path: Path, source: str, clock: Clock, patience_s: float 
     HistoryTooNew if a newer dmscan wrote it; HistoryError if it cannot be used or stays locked for `patience_s` seconds.
     """
     async with Database(path, clock, patience_s) as database:
-        yield History(database, source)
+        history = History(database, source)
+        try:
+            yield history
+        finally:
+            await history.memory.close()
 
 
 def _store_end(connection: sqlite3.Connection, scan: tuple[int, int], report: ScanReport, end: ScanEnd) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TypeVar
 
-from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Offer, Quote, Sale, SaleKind, Stamped, Target
+from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Offer, Quote, QuotePage, Sale, SaleKind, Stamped, Target
 from dmscan.core.money import Cents
 from dmscan.core.report import Traffic
 from dmscan.market import wire
@@ -37,6 +37,16 @@ class Market:
         return self._transport.traffic()
 
     @property
+    def pace(self) -> float:
+        """Requests a second that are allowed now in all, if the endpoints go on being asked in the proportions so far."""
+        return self._transport.pacer.pace
+
+    @property
+    def warning(self) -> str:
+        """Why other processes of the account do not know of this one's requests although they should; "" if all is well."""
+        return self._transport.pacer.warning
+
+    @property
     def skew_s(self) -> float | None:
         """How far the market's clock was ahead of this computer's at the last answer, in seconds; None before one."""
         return self._transport.skew_s
@@ -45,13 +55,14 @@ class Market:
         """Close the connections once what is in flight has had a moment to land."""
         await self._transport.close()
 
-    async def catalogue(self, game: Game) -> AsyncIterator[Stamped[tuple[Quote, ...]]]:
-        """Page by page the quotes of all titles, each title once. MarketUnavailable if the list repeats or does not end."""
-        trail, seen, cursor = Trail(Endpoint.PRICES, CATALOGUE_PAGES), SeenTitles(), ""
+    async def catalogue(self, game: Game, cursor: str = "") -> AsyncIterator[QuotePage]:
+        """Page by page from `cursor` on the quotes of all titles, each once. MarketUnavailable if the list repeats or does not end."""
+        trail, seen = Trail(Endpoint.PRICES, CATALOGUE_PAGES), SeenTitles()
         while True:
             page = await self._prices(game, None, cursor)
-            yield Stamped(tuple(quote for quote in page.value.rows if seen.is_new(quote.title)), page.at)
-            cursor = trail.after(page.value.cursor, page.value.received)
+            onward = page.value.cursor
+            yield QuotePage(tuple(quote for quote in page.value.rows if seen.is_new(quote.title)), onward)
+            cursor = trail.after(onward, page.value.received)
             if not cursor:
                 return
 

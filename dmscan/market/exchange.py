@@ -11,7 +11,7 @@ import functools
 import logging
 import ssl
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 from msgspec import Struct
@@ -30,10 +30,25 @@ Client = httpx.AsyncClient
 class NoAnswer(Exception):
     """No usable answer; `again` says whether another attempt may help."""
 
-    def __init__(self, reason: str, *, again: bool = True) -> None:
+    def __init__(self, reason: str, *, again: bool = True, timed_out: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.again = again
+        self.timed_out = timed_out
+
+
+class Watch(Struct, frozen=True):
+    """Told when a request has to open a connection, and when it goes on the wire."""
+
+    connecting: Callable[[], None]
+    sending: Callable[[], Awaitable[None]]
+
+    async def trace(self, event: str, _: object) -> None:
+        """What httpcore calls at each step of an exchange."""
+        if event == "connection.connect_tcp.started":
+            self.connecting()
+        elif event == "http11.send_request_headers.started":
+            await self.sending()
 
 
 class Outgoing(Struct, frozen=True):
@@ -43,6 +58,7 @@ class Outgoing(Struct, frozen=True):
     url: str
     headers: Mapping[str, str]
     body: bytes = b""
+    watch: Watch | None = None
 
 
 class Reply(Struct, frozen=True):
@@ -103,7 +119,7 @@ class Exchange:
             if not task.done():
                 self._abandon(task)
         if not task.done():
-            raise NoAnswer(f"did not answer within {limit_s:.0f} seconds")
+            raise NoAnswer(f"did not answer within {limit_s:.0f} seconds", timed_out=True)
         return task.result()
 
     async def close(self, grace_s: float = 1.0) -> None:
@@ -143,14 +159,15 @@ async def _exchange(client: Client, target: httpx.URL, request: Outgoing, limit_
     try:
         # The clock of httpx starts anew with every byte, so the body has a limit of its own.
         deadline = asyncio.get_running_loop().time() + limit_s
-        sent = client.build_request(request.method, target, headers=dict(request.headers), content=request.body)
+        traced = {"trace": request.watch.trace} if request.watch else {}
+        sent = client.build_request(request.method, target, headers=dict(request.headers), content=request.body, extensions=traced)
         response = await client.send(sent, stream=True)
         try:
             body = await _read(response, deadline)
         finally:
             await response.aclose()
     except httpx.TimeoutException as error:
-        raise NoAnswer("did not answer in time") from error
+        raise NoAnswer("did not answer in time", timed_out=True) from error
     except (httpx.HTTPError, httpx.StreamError, zlib.error) as error:
         raise _no_answer(error) from error
     return Reply(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
@@ -182,7 +199,7 @@ async def _read(response: httpx.Response, deadline: float) -> bytes:
         if len(body) > MAX_BODY:
             raise NoAnswer("answered with more than 8 MiB")
         if asyncio.get_running_loop().time() > deadline:
-            raise NoAnswer("did not answer in time")
+            raise NoAnswer("did not answer in time", timed_out=True)
     if inflater and body and not inflater.eof:
         raise NoAnswer("broke off in the middle of an answer")
     return bytes(body)

@@ -24,10 +24,10 @@ KEPT = 128
 
 GROWTH_SHOWN = 1.5
 """Each busy second while the answers state the limit: from the start to nine a second in four."""
-GROWTH_BLIND = 1.1
-"""The same without headers: a limit half as high as documented is overrun by a tenth at most."""
-GROWTH_BEYOND = 1.05
-"""Each clean minute beyond 90 % of a rate that was refused."""
+GROWTH_BLIND = 1.15
+"""The same without headers: a limit half as high as documented is overrun by 15 % at most."""
+GROWTH_BEYOND = 1.05 ** (1 / 60)
+"""Beyond 90 % of a rate that was refused: 5 % each clean minute."""
 SPAN_S = 1.1
 """What the market may have counted in one second, whatever its requests met on the way."""
 BUSY = 0.7
@@ -68,6 +68,10 @@ class Lane(Struct, frozen=True):
     def sent(self, now: float) -> Lane:
         return Lane(self.pace, (*self.sends[1 - KEPT :], now))
 
+    def moved(self, was: float, now: float) -> Lane:
+        """The request sent at `was` went at `now` in truth."""
+        return Lane(self.pace, (*(send for send in self.sends if send != was), now))
+
     def count(self, until: float, span_s: float) -> int:
         """Sends within so many seconds up to a moment."""
         return sum(until - span_s < send <= until for send in self.sends)
@@ -83,6 +87,11 @@ class Terms(Struct, frozen=True):
     def start(self) -> float:
         """An explicit rate needs no slow start."""
         return self.explicit or min(START, self.target)
+
+    @property
+    def limit(self) -> float:
+        """How many may go in a second; who sets less than documented does not speak for the others in the group."""
+        return max(self.documented, self.explicit or 0.0)
 
     @property
     def target(self) -> float:
@@ -136,7 +145,7 @@ def in_force(pace: Pace, terms: Terms) -> float:
 def next_send(lane: Lane, terms: Terms) -> float:
     """The moment from which the group's next request may go."""
     rate = in_force(lane.pace, terms)
-    limit = max(terms.documented, rate)
+    limit = max(terms.limit, rate)
     if lane.pace.limit:
         limit = min(limit, lane.pace.limit)
     return max(lane.pace.resume_at, spaced(lane.sends, rate, limit))
@@ -221,8 +230,7 @@ def after_answer(lane: Lane, terms: Terms, seen: Shown, sent_at: float, now: flo
 
 def _risen(pace: Pace, terms: Terms, now: float) -> Pace:
     bound = min(terms.target, pace.limit * terms.share) if pace.limit else terms.target
-    if pace.rate >= bound:
+    if pace.rate >= bound or now - pace.risen_at < 1:
         return pace
-    seconds = min(now - pace.risen_at, 1.0)
-    growth = GROWTH_BEYOND ** (seconds / 60) if pace.ceiling else (GROWTH_SHOWN if pace.limit else GROWTH_BLIND) ** seconds
+    growth = GROWTH_BEYOND if pace.ceiling else GROWTH_SHOWN if pace.limit else GROWTH_BLIND
     return replace(pace, rate=min(bound, pace.rate * growth), risen_at=now)

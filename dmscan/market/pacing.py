@@ -5,24 +5,35 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping, MutableMapping
-from contextlib import contextmanager
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 
 from aiolimiter import AsyncLimiter
 from msgspec import Struct
-from msgspec.structs import replace
 
 from dmscan.clock import Clock
 from dmscan.market import pace
 from dmscan.market.endpoints import Endpoint
 from dmscan.market.limits import Group, group_of, limits, shown
-from dmscan.market.pace import Lane, Pause, Terms
+from dmscan.market.pace import Lane, Pace, Pause, Terms
 from dmscan.market.sharing import ACCOUNT, Board
+
+Lanes = MutableMapping[str, Lane]
+Lesson = Callable[[Lane, float], Pace]
+"""From a lane and the moment to its new pace."""
 
 LOOK_S = 0.2
 """How long to sleep before looking whether another task or process has changed the pace."""
+BOARDING_S = 1.0
+"""So long a request that opens a connection lets the next one wait; a host that cannot be reached is asked once a second."""
+
+
+class Turn(Struct, frozen=True):
+    """The moment at which a request of a group may go, in monotonic seconds."""
+
+    group: Group
+    at: float
 
 
 class Claim(Struct, frozen=True):
@@ -75,6 +86,7 @@ class Pacer:
         self._own = AsyncLimiter(1, 1 / self._explicit) if self._explicit else None
         self._queues = {group: asyncio.Lock() for group in self._terms}
         self._given: Counter[Group] = Counter()
+        self._boarding: set[Turn] = set()
 
     @property
     def warning(self) -> str:
@@ -88,8 +100,8 @@ class Pacer:
         seconds = max((count / rates[group] for group, count in self._given.items()), default=1 / rates[Group.ITEMS])
         return min((self._given.total() or 1) / seconds, self._explicit or float("inf"))
 
-    async def turn(self, endpoint: Endpoint) -> float:
-        """Wait for this request's moment and take it: the request must go at once. Monotonic seconds."""
+    async def turn(self, endpoint: Endpoint) -> Turn:
+        """Wait for this request's moment and take it: the request must go at once."""
         group = group_of(endpoint, signed=self._signed)
         with self.waits.running():
             if self._own:
@@ -97,45 +109,73 @@ class Pacer:
             async with self._queues[group]:
                 return await self._turn(group)
 
-    async def answered(self, endpoint: Endpoint, sent_at: float, headers: Mapping[str, str]) -> None:
-        """The market answered the request of `sent_at` other than with 429."""
-        group = group_of(endpoint, signed=self._signed)
-        seen = shown(headers)
+    def connecting(self, turn: Turn) -> None:
+        """The request has to open a connection first."""
+        self._boarding.add(turn)
 
-        def learn(lanes: MutableMapping[str, Lane]) -> None:
-            lane, account, now = lanes[group], lanes[ACCOUNT], self._clock.monotonic()
-            _note(lanes, group, lane, pace.after_answer(lane, self._terms[group], seen, sent_at, now))
-            _note(lanes, ACCOUNT, account, pace.released(account.pace, sent_at))
+    async def sending(self, turn: Turn) -> None:
+        """The request goes on the wire; if it had to connect, this is its true moment."""
+        if turn not in self._boarding:
+            return
 
-        await self._board.change(learn)
+        def move(lanes: Lanes) -> None:
+            now = self._clock.monotonic()
+            for name in (turn.group, ACCOUNT) if self._explicit else (turn.group,):
+                lanes[name] = lanes[name].moved(turn.at, now)
 
-    async def refused(self, endpoint: Endpoint, sent_at: float, pause: float | None) -> None:
+        await self._board.change(move)
+        self._boarding.discard(turn)
+
+    async def answered(self, turn: Turn, headers: Mapping[str, str]) -> None:
+        """The market answered other than with 429."""
+        seen, terms = shown(headers), self._terms[turn.group]
+        await self._learn(
+            turn,
+            lambda lane, now: pace.after_answer(lane, terms, seen, turn.at, now),
+            lambda account, _: pace.released(account.pace, turn.at),
+        )
+
+    async def refused(self, turn: Turn, pause: float | None) -> None:
         """The market answered with 429 and asks to wait `pause` seconds, if it does."""
-        group = group_of(endpoint, signed=self._signed)
-        wait = Pause(pause, random.random())
+        wait, terms = Pause(pause, random.random()), self._terms[turn.group]
+        await self._learn(
+            turn,
+            lambda lane, now: pace.after_429(lane.pace, terms, turn.at, now),
+            lambda account, now: pace.held(account.pace, turn.at, now, wait),
+        )
 
-        def learn(lanes: MutableMapping[str, Lane]) -> None:
-            lane, account, now = lanes[group], lanes[ACCOUNT], self._clock.monotonic()
-            _note(lanes, group, lane, pace.after_429(lane.pace, self._terms[group], sent_at, now))
-            _note(lanes, ACCOUNT, account, pace.held(account.pace, sent_at, now, wait))
-
-        await self._board.change(learn)
+    def over(self, turn: Turn) -> None:
+        """The request was answered, or never will be."""
+        self._boarding.discard(turn)
 
     def close(self) -> None:
         self._board.close()
 
-    async def _turn(self, group: Group) -> float:
+    async def _learn(self, turn: Turn, group: Lesson, account: Lesson) -> None:
+        def learn(lanes: Lanes) -> None:
+            now = self._clock.monotonic()
+            for name, lesson in ((turn.group, group), (ACCOUNT, account)):
+                lane = lanes[name]
+                if (after := lesson(lane, now)) != lane.pace:
+                    lanes[name] = Lane(after, lane.sends)
+
+        await self._board.change(learn)
+
+    async def _turn(self, group: Group) -> Turn:
         while True:
             claim = await self._board.change(lambda lanes: self._claim(lanes, group))
             if claim.wait <= 0:
                 self._given[group] += 1
-                return claim.at
-            await self._sleep(claim)
+                return Turn(group, claim.at)
+            with self.holds.running() if claim.held else nullcontext():
+                await self._clock.sleep(min(claim.wait, LOOK_S))
 
-    def _claim(self, lanes: MutableMapping[str, Lane], group: Group) -> Claim:
+    def _claim(self, lanes: Lanes, group: Group) -> Claim:
         now, account, terms = self._clock.monotonic(), lanes[ACCOUNT], self._terms[group]
         lane = pace.opened(lanes[group], terms, now)
         wait = max(pace.next_send(lane, terms), pace.next_in_all(account, self._explicit, now)) - now
+        if self._must_let_board(group, now):
+            wait = max(wait, 1 / pace.in_force(lane.pace, terms))
         if wait > 0:
             return Claim(now, wait, max(lane.pace.resume_at, account.pace.resume_at) > now)
         lanes[group] = lane.sent(now)
@@ -143,14 +183,5 @@ class Pacer:
             lanes[ACCOUNT] = after
         return Claim(now, 0, held=False)
 
-    async def _sleep(self, claim: Claim) -> None:
-        seconds = min(claim.wait, LOOK_S)
-        if not claim.held:
-            return await self._clock.sleep(seconds)
-        with self.holds.running():
-            await self._clock.sleep(seconds)
-
-
-def _note(lanes: MutableMapping[str, Lane], name: str, lane: Lane, now: pace.Pace) -> None:
-    if now != lane.pace:
-        lanes[name] = replace(lane, pace=now)
+    def _must_let_board(self, group: Group, now: float) -> bool:
+        return any((self._explicit or turn.group is group) and now - turn.at < BOARDING_S for turn in self._boarding)

@@ -1,7 +1,7 @@
 """What all senders of one account see: the lanes of one process, or a small file shared by the processes of one user.
 
 The file is locked for microseconds around reading, deciding and writing, never while somebody waits for a turn.
-Moments are of the machine's monotonic clock, which is the same in every process; after a restart the old ones lie in the future or long ago.
+Moments are of the machine's monotonic clock, which is the same in every process; those from before a restart lie in the future or long ago.
 """
 
 from __future__ import annotations

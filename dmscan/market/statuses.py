@@ -26,11 +26,12 @@ _INVISIBLE = re.compile(r"[^ -~]+", re.ASCII)
 class Refusal(Exception):
     """One attempt failed with `error`; `status` is 0 where nothing came back, `again` whether another attempt may help."""
 
-    def __init__(self, error: MarketError, *, again: bool, status: int = 0) -> None:
+    def __init__(self, error: MarketError, *, again: bool, status: int = 0, timed_out: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
         self.again = again
         self.status = status
+        self.timed_out = timed_out
 
 
 def refusal(reply: Reply, endpoint: Endpoint, key: str, now: float) -> Refusal | None:

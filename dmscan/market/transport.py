@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import ipaddress
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import stamina
+from msgspec.structs import replace
 
 from dmscan.clock import Clock
 from dmscan.core.report import Traffic
 from dmscan.errors import BudgetSpent, MarketError, MarketUnavailable, SettingsError
-from dmscan.market.endpoints import Call
-from dmscan.market.exchange import Client, Exchange, NoAnswer, Outgoing, Reply, open_client
-from dmscan.market.pacing import Pacer
+from dmscan.market.endpoints import Call, Endpoint
+from dmscan.market.exchange import Client, Exchange, NoAnswer, Outgoing, Reply, Watch, open_client
+from dmscan.market.pacing import Pacer, Turn
 from dmscan.market.page import Answer
+from dmscan.market.retries import RetryBudget
 from dmscan.market.signing import Signer
 from dmscan.market.statuses import Refusal, http_date, pause_asked, refusal
 from dmscan.market.traffic import Meter
 
 ATTEMPTS = 3
 ATTEMPT_S = 20.0
+SWEEP = (Endpoint.PRICES, Endpoint.FEES)
+SWEEP_SHARE = Fraction(6, 10)
+"""At most 60 % of a budget of requests goes to the sweep (design chapter 4)."""
 IN_FLIGHT_S = 45.0
 """What the attempts of one request may take together; waiting for a turn does not count."""
 
@@ -49,6 +55,7 @@ class Transport:
     fresh: Callable[[], Client] = open_client
     _exchange: Exchange = field(init=False)
     _meter: Meter = field(init=False, default_factory=Meter)
+    _retries: RetryBudget = field(init=False, default_factory=RetryBudget)
     _dated: tuple[str, float] = field(init=False, default=("", 0.0))
 
     def __post_init__(self) -> None:
@@ -68,7 +75,8 @@ class Transport:
         return None if theirs is None else theirs - ours
 
     def traffic(self) -> Traffic:
-        return self._meter.traffic()
+        waits, holds = self.pacer.waits.seconds, self.pacer.holds.seconds
+        return replace(self._meter.traffic(), waited_ms=round(1000 * waits), held_ms=round(1000 * holds))
 
     async def ask(self, call: Call, read: Callable[[Answer], T]) -> T:
         """What `read` makes of the answer. Raises MarketError, or BudgetSpent before the request that would exceed it.
@@ -84,71 +92,79 @@ class Transport:
 
     async def close(self) -> None:
         await self._exchange.close()
+        self.pacer.close()
 
     async def _persist(self, call: Call, read: Callable[[Answer], T]) -> T:
         left = IN_FLIGHT_S
         async for attempt in stamina.retry_context(_may_help, attempts=ATTEMPTS, timeout=None, wait_initial=0, wait_jitter=2):
             with attempt:
-                began = await self._turn(call)
+                turn = await self._turn(call)
                 self._meter.retries += attempt.num > 1
                 try:
-                    return await self._attempt(call, read, Window(began, min(self.attempt_s, left)))
+                    return await self._attempt(call, read, turn, min(self.attempt_s, left))
                 except Refusal as why:
                     why.again = why.again and attempt.num < ATTEMPTS and self._retries.grant(timed_out=why.timed_out)
                     raise
                 finally:
-                    left = max(1.0, left - (self.clock.monotonic() - began))
+                    self.pacer.over(turn)
+                    left = max(1.0, left - (self.clock.monotonic() - turn.at))
         raise AssertionError
 
-    async def _turn(self, call: Call) -> float:
-        """Wait for this attempt's turn and count it, immediately before it is sent; the moment of its turn."""
-        self._check_budget()
-        began = await self.pacer.turn(call.endpoint)
-        self._check_budget()
+    async def _turn(self, call: Call) -> Turn:
+        """Wait for this attempt's turn and count it, immediately before it is sent."""
+        self._check_budget(call)
+        turn = await self.pacer.turn(call.endpoint)
+        self._check_budget(call)
         self._meter.requests[call.endpoint.value] += 1
-        return began
+        return turn
 
-    def _check_budget(self) -> None:
-        if self.max_requests is not None and self._meter.sent >= self.max_requests:
+    def _check_budget(self, call: Call) -> None:
+        if self.max_requests is None:
+            return
+        swept = sum(self._meter.requests[endpoint] for endpoint in SWEEP)
+        if self._meter.sent >= self.max_requests or (call.endpoint in SWEEP and swept + 1 > self.max_requests * SWEEP_SHARE):
             raise BudgetSpent(f"The budget of {self.max_requests} requests is used up.")
 
-    async def _attempt(self, call: Call, read: Callable[[Answer], T], limit_s: float) -> T:
+    async def _attempt(self, call: Call, read: Callable[[Answer], T], turn: Turn, limit_s: float) -> T:
         try:
-            reply = await self._send(call, limit_s)
-            self._refuse(call, reply)
-            return read(Answer(reply.body, self.clock.seconds()))
+            reply = await self._send(call, turn, limit_s)
+            await self._refuse(call, turn, reply)
+            answer = read(Answer(reply.body, self.clock.seconds()))
         except NoAnswer as error:
             self._meter.failed += 1
             sentence = f"{urlsplit(self.base_url).hostname} {error.reason} ({call.endpoint})."
-            raise Refusal(MarketUnavailable(sentence, call.endpoint), again=error.again) from error
+            raise Refusal(MarketUnavailable(sentence, call.endpoint), again=error.again, timed_out=error.timed_out) from error
         except MarketError as error:
             self._meter.failed += 1
             # An unreadable body was cut or is a proxy's page: worth another attempt. Another shape will not go away.
             raise Refusal(error, again=isinstance(error, MarketUnavailable)) from error.__cause__
+        self._retries.succeeded()
+        return answer
 
-    async def _send(self, call: Call, limit_s: float) -> Reply:
+    async def _send(self, call: Call, turn: Turn, limit_s: float) -> Reply:
         query = call.encoded_query
         url = f"{self.base_url}{call.encoded_path}{'?' if query else ''}{query}"
         headers = {"Content-Type": "application/json"} if call.body else {}
         if self.signer:
             headers |= self.signer.headers(call.method, call.path, query, call.body, self.clock.seconds())
+        watch = Watch(partial(self.pacer.connecting, turn), partial(self.pacer.sending, turn))
         began = self.clock.monotonic()
-        reply = await self._exchange.send(Outgoing(call.method, url, headers, call.body), limit_s)
+        reply = await self._exchange.send(Outgoing(call.method, url, headers, call.body, watch), limit_s)
         self._meter.took(self.clock.monotonic() - began)
         self._dated = (reply.headers.get("date", ""), self.clock.now())
         return reply
 
-    def _refuse(self, call: Call, reply: Reply) -> None:
-        why = refusal(reply, call.endpoint, self.signer.public if self.signer else "", self.clock.now())
-        if why is None:
-            return
+    async def _refuse(self, call: Call, turn: Turn, reply: Reply) -> None:
+        now = self.clock.now()
         if reply.status == 429:
             self._meter.rate_limited += 1
-            pause = pause_asked(reply.headers, self.clock.now())
-            self.pacer.hold(random.uniform(1, 5) if pause is None else pause)
-        else:
-            self._meter.failed += 1
-        raise why
+            await self.pacer.refused(turn, pause_asked(reply.headers, now))
+        elif reply.status < 500:
+            await self.pacer.answered(turn, reply.headers)
+        why = refusal(reply, call.endpoint, self.signer.public if self.signer else "", now)
+        if why:
+            self._meter.failed += reply.status != 429
+            raise why
 
 
 def _may_help(error: Exception) -> bool | float:

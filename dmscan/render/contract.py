@@ -103,7 +103,10 @@ class Opportunity(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True):
-    """What was asked for. Price limits and `min_roi` are those that held; `min_roi` is null where each level has its own."""
+    """What was asked for. Price limits and `min_roi` are those that held; `min_roi` is null where each level has its own.
+
+    A null `rate` followed the market's own limits; a null `recheck_s` means that nothing was looked at again.
+    """
 
     games: list[Game]
     entries: list[Entry]
@@ -124,9 +127,13 @@ class Request(Struct, frozen=True):
     exclude: list[str]
     sort: str
     limit: int | None
-    rate: Number
+    rate: Number | None
     deadline_s: int
     max_requests: int | None
+    fresh: bool
+    max_age_s: int
+    recheck_s: int | None
+    full_sweep_every_s: int
 
 
 class Cache(Struct, frozen=True):

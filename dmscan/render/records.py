@@ -172,9 +172,13 @@ def request(asked: ScanRequest) -> contract.Request:
         exclude=[visible(glob) for glob in asked.exclude],
         sort=asked.sort,
         limit=asked.limit,
-        rate=number(asked.rate),
+        rate=number(asked.rate) if asked.rate_set else None,
         deadline_s=asked.deadline_s,
         max_requests=asked.max_requests,
+        fresh=asked.fresh,
+        max_age_s=asked.max_age_s,
+        recheck_s=asked.recheck_s,
+        full_sweep_every_s=asked.full_sweep_every_s,
     )
 
 

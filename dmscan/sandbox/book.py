@@ -32,9 +32,11 @@ def offers(about: Outline, scale: Scale) -> list[Offer]:
     if about.story in ("no offers", "empty"):
         return []
     rng = about.random("offers")
-    rows = [_offer(about, scale, rng, price) for price in _asks(about, scale, rng)]
+    rows = [offer(about, scale, rng, price) for price in _asks(about, scale, rng)]
     rows += [replace(rng.choice(rows), offer_id=_uuid(rng)) for _ in rows if rng.random() < OFFERS.equal]
-    return _twisted(about, scale, rng, rows)
+    if about.story in ("crossed", "bargain", "tight"):
+        rows[0] = twisted(about, scale, rng, rows[0])
+    return rows
 
 
 def _asks(about: Outline, scale: Scale, rng: Random) -> Iterator[int]:
@@ -48,7 +50,8 @@ def _asks(about: Outline, scale: Scale, rng: Random) -> Iterator[int]:
         price += rng.expovariate(1) * price * (OFFERS.step if number + 1 != cheap else 0)
 
 
-def _offer(about: Outline, scale: Scale, rng: Random, price: int) -> Offer:
+def offer(about: Outline, scale: Scale, rng: Random, price: int) -> Offer:
+    """One more listing at about `price` cents, times what its phase is worth."""
     place = rng.random()
     traits: dict[str, Any] = {}
     if place < OFFERS.reserved:
@@ -99,51 +102,62 @@ def _lock(scale: Scale, rng: Random) -> dict[str, Any]:
     return {"unlock_at": until, "revert_until": until if rng.random() < OFFERS.reversible else None}
 
 
-def _twisted(about: Outline, scale: Scale, rng: Random, rows: list[Offer]) -> list[Offer]:
+def twisted(about: Outline, scale: Scale, rng: Random, row: Offer) -> Offer:
     """What makes a bargain false or plain: the cheapest offer is reserved, P2P, locked …; without a twist it is buyable."""
-    if about.story not in ("crossed", "bargain", "tight"):
-        return rows
-    clean = replace(rows[0], reserved=False, p2p=False, sale_restricted=False, sell_unavailable=False, overstocked=False)
+    clean = replace(row, reserved=False, p2p=False, sale_restricted=False, sell_unavailable=False, overstocked=False)
     clean = replace(clean, price=round(about.ask * about.phases.get(clean.phase, 1)))
     match about.twist:
         case "reserved":
-            rows[0] = replace(clean, reserved=True)
+            return replace(clean, reserved=True)
         case "unsellable":
-            rows[0] = replace(clean, **_unsellable(rng))
+            return replace(clean, **_unsellable(rng))
         case "p2p":
-            rows[0] = replace(clean, p2p=True)
+            return replace(clean, p2p=True)
         case "locked":
-            rows[0] = replace(clean, unlock_at=dated(rng, scale, int(rng.uniform(5.1, 7.9) * DAY), (DAY, 7 * DAY)))
+            return replace(clean, unlock_at=dated(rng, scale, int(rng.uniform(5.1, 7.9) * DAY), (DAY, 7 * DAY)))
         case _:
-            rows[0] = clean
-    return rows
+            return clean
 
 
 def targets(about: Outline, asks: Sequence[Offer], rows: Sequence[FeeRow], scale: Scale) -> list[Target]:
     """Bids below the cheapest ask, except where the title's story says otherwise; the service's order means nothing."""
-    if about.story in ("no bids", "empty"):
-        return []
     rng = about.random("targets")
-    ask = min((offer.price for offer in asks if offer.price > 0 and not offer.p2p), default=about.ask)
-    bids = list(_plain(about, rng, ask))
-    if about.story in ("crossed", "tight") and asks:
-        bids += _high(about, rng, asks[0], rows, scale)
+    plain, high = _bids(about, asks, rows, scale, rng)
+    bids = plain + high
     rng.shuffle(bids)
     return bids
+
+
+def high_targets(about: Outline, asks: Sequence[Offer], rows: Sequence[FeeRow], scale: Scale) -> list[Target]:
+    """Those among the title's targets that pay, or nearly pay, for its first offer."""
+    return _bids(about, asks, rows, scale, about.random("targets"))[1]
+
+
+def _bids(about: Outline, asks: Sequence[Offer], rows: Sequence[FeeRow], scale: Scale, rng: Random) -> tuple[list[Target], list[Target]]:
+    if about.story in ("no bids", "empty"):
+        return [], []
+    ask = min((row.price for row in asks if row.price > 0 and not row.p2p), default=about.ask)
+    plain = list(_plain(about, rng, ask))
+    crossed = about.story in ("crossed", "tight") and asks
+    return plain, list(high(about, rng, asks[0], rows, scale)) if crossed else []
 
 
 def _plain(about: Outline, rng: Random, ask: int) -> Iterator[Target]:
     price = ask * rng.uniform(TARGETS.least_of_ask, TARGETS.most_of_ask)
     for _ in range(1 + int(rng.expovariate(1 / TARGETS.mean_levels))):
-        amount = 0 if rng.random() < TARGETS.void else rng.randint(1, TARGETS.most_amount)
-        worth = price if rng.random() >= TARGETS.void else 0
-        if about.game == "cs2" and rng.random() < TARGETS.limited:
-            yield _limited(about, rng, Target(int(min(price * rng.uniform(1, 1.25), ask * TARGETS.limit_premium)), amount))
-        else:
-            yield Target(int(worth), amount, *_no_limits(about, rng))
+        yield target(about, rng, price, ask)
         price *= 1 - rng.random() * TARGETS.step
     if about.phases:
         yield from (Target(int(ask * worth * 0.85), 2, "any", phase, "any") for phase, worth in about.phases.items() if rng.random() < 0.5)
+
+
+def target(about: Outline, rng: Random, price: float, ask: int) -> Target:
+    """One more honest bid at about `price` cents while the cheapest ask is `ask`."""
+    amount = 0 if rng.random() < TARGETS.void else rng.randint(1, TARGETS.most_amount)
+    worth = price if rng.random() >= TARGETS.void else 0
+    if about.game == "cs2" and rng.random() < TARGETS.limited:
+        return _limited(about, rng, Target(int(min(price * rng.uniform(1, 1.25), ask * TARGETS.limit_premium)), amount))
+    return Target(int(worth), amount, *_no_limits(about, rng))
 
 
 def _no_limits(about: Outline, rng: Random) -> tuple[str | None, str | None, str | None]:
@@ -160,21 +174,21 @@ def _limited(about: Outline, rng: Random, bid: Target) -> Target:
     return Target(bid.price, bid.amount, *limits)
 
 
-def _high(about: Outline, rng: Random, offer: Offer, rows: Sequence[FeeRow], scale: Scale) -> Iterator[Target]:
-    """Bids that pay for `offer` (crossed), or nearly so (tight); a twisted one wants what the offer is not."""
-    cost = max(1, offer.price)
+def high(about: Outline, rng: Random, wanted: Offer, rows: Sequence[FeeRow], scale: Scale) -> Iterator[Target]:
+    """Bids that pay for `wanted` (crossed), or nearly so (tight); a twisted one wants what the offer is not."""
+    cost = max(1, wanted.price)
     if about.story == "tight":
-        wanted = rng.choice((0, 5, max(5, -(-cost * 3 // 100)), max(5, -(-cost * 3 // 100)))) + rng.choice((-1, 0, 0, 1))
-        yield Target(_price_netting(cost + wanted, rows, scale.born_at), rng.randint(1, 3), *_no_limits(about, rng))
+        short = rng.choice((0, 5, max(5, -(-cost * 3 // 100)), max(5, -(-cost * 3 // 100)))) + rng.choice((-1, 0, 0, 1))
+        yield Target(_price_netting(cost + short, rows, scale.born_at), rng.randint(1, 3), *_no_limits(about, rng))
         return
     price = _price_netting(cost + max(5, round(cost * rng.uniform(0.03, 0.16))), rows, scale.born_at)
     wants = rng.random()
     if about.twist == "restricted":
-        part, seed = "FN-0" if offer.float_part != "FN-0" else "BS-4", str((offer.paint_seed + 1) % 1000)
+        part, seed = "FN-0" if wanted.float_part != "FN-0" else "BS-4", str((wanted.paint_seed + 1) % 1000)
         yield Target(price, 2, *rng.choice(((part, "any", "any"), ("any", "any", seed), (part, None, seed))))
     elif wants < 0.2 and about.floats:
-        seed = str(offer.paint_seed) if wants < 0.1 else "any"
-        yield Target(price + rng.choice((0, 0, 1)), 1, offer.float_part or "any", offer.phase or "any", seed)
+        seed = str(wanted.paint_seed) if wants < 0.1 else "any"
+        yield Target(price + rng.choice((0, 0, 1)), 1, wanted.float_part or "any", wanted.phase or "any", seed)
         yield Target(price, rng.randint(1, 2), *_no_limits(about, rng))
     else:
         yield Target(price, rng.randint(1, 4), *_no_limits(about, rng))

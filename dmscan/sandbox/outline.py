@@ -62,7 +62,7 @@ def outline(seed: int, game: str, index: int, title: str, scale: Scale) -> Outli
     if story in ("crossed", "tight", "bargain") and rng.random() < STORIES.pinned:
         ask = rng.choice(STORIES.bounds) + rng.choice((-1, 0, 1))
         fair = max(ask, round(ask / rng.uniform(0.68, 0.9))) if story == "bargain" else round(ask * rng.uniform(0.98, 1.05))
-    twist = _twist(rng, game) if story in ("crossed", "bargain") else ""
+    twist = twist_drawn(rng, game) if story in ("crossed", "bargain") else ""
     return Outline(seed, game, index, title, fair, ask, story, twist, _phases(game, title), _floats(game, title))
 
 
@@ -83,7 +83,8 @@ def _story(rng: Random, crossed: float) -> str:
     return "plain"
 
 
-def _twist(rng: Random, game: str) -> str:
+def twist_drawn(rng: Random, game: str) -> str:
+    """What spoils a find, "" if nothing does."""
     place = rng.random()
     for twist, share in TWISTS.items():
         place -= share

@@ -101,6 +101,32 @@ class Fees:
     on_price: float
     malformed: float
     malformed_fractions: list[str]
+    renewed: float
+    lasting: float
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    busiest: float
+    volatility: float
+    volatility_spread: float
+    reversion: float
+    undercuts: float
+    shade: float
+    moved_asks: float
+    new_asks: float
+    trade_s: int
+    completed: float
+    moved_bids: float
+    new_bids: float
+    bid_spread: float
+    bursts: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bargains:
+    bid_median_s: int
+    ask_median_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +154,8 @@ OFFERS = Offers(**_DATA["offers"])
 TARGETS = Targets(**_DATA["targets"])
 SALES = Sales(**_DATA["sales"])
 FEES = Fees(**_DATA["fees"])
+COURSE = Course(**_DATA["course"])
+BARGAINS = Bargains(**_DATA["bargains"])
 TIMES = Times(**_DATA["times"])
 ANSWERS = Answers(**_DATA["answers"])
 

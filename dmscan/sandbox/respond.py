@@ -12,10 +12,12 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from dmscan.clock import Clock
+from dmscan.sandbox import control
 from dmscan.sandbox import faults as bad
 from dmscan.sandbox.answers import EDITIONS, OCTOBER
 from dmscan.sandbox.endpoints import Call, Endpoints, Refused, cursor_at
 from dmscan.sandbox.gate import Limits, is_signed
+from dmscan.sandbox.lives import LivingWorld
 from dmscan.sandbox.world import World
 
 READING = {
@@ -44,12 +46,13 @@ JSON = bad.JSON
 
 
 class Request(NamedTuple):
-    """As on the wire: `target` is the raw path with its query; header names are in lower case."""
+    """As on the wire: `target` is the raw path with its query; header names are in lower case; `peer` is the caller's address."""
 
     method: str
     target: str
     headers: Mapping[str, str]
     body: bytes = b""
+    peer: str = "127.0.0.1"
 
     @property
     def path(self) -> str:
@@ -92,7 +95,7 @@ class Manners:
 
 
 class Sandbox:
-    """Answers like the documented API of `edition`.
+    """Answers like the documented API of `edition`. A living world moves with `clock`.
 
     `rate` (requests a second and group) replaces the documented limits; `faults` maps endpoint names to what goes wrong there.
     ValueError if the edition or a fault is unknown.
@@ -118,6 +121,10 @@ class Sandbox:
 
     def respond(self, request: Request) -> Response:
         """The answer to one request; it is logged."""
+        if isinstance(self.world, LivingWorld):
+            self.world.move(self.clock.seconds())
+        if request.path == control.AGE:
+            return _controlled(self.world, request)
         method, endpoint = _route(request.path)
         passed, limit, left = self._limits.enter(endpoint, request.is_keyed, self.clock.monotonic())
         fault = self.faults.take(endpoint) if passed and method else ""
@@ -131,7 +138,7 @@ class Sandbox:
     def _checked(self, request: Request, method: str, endpoint: str, now: float) -> Response | None:
         """Why the request is not served at all, if so: its signature or its endpoint."""
         is_open = endpoint in ("aggregated-prices", "retired", "") or (endpoint == "customized-fees" and self.manners.keyless_fees)
-        if (request.is_keyed or not is_open) and not is_signed(*request, now):
+        if (request.is_keyed or not is_open) and not is_signed(*request[:4], now):
             return self._failed(401, request)
         if request.method == method:
             return None
@@ -169,6 +176,11 @@ class Sandbox:
             case "repeat":
                 return bad.with_cursor(body, cursor_at(1))
         return body
+
+
+def _controlled(world: World, request: Request) -> Response:
+    status, body = control.age(world, request.method, request.body, request.peer)
+    return Response(status, JSON, body)
 
 
 def _route(path: str) -> tuple[str, str]:

@@ -88,6 +88,7 @@ class _Visit:
 
     def __init__(self, sandbox: Sandbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._sandbox, self._reader, self._writer = sandbox, reader, writer
+        self._peer: str = (writer.get_extra_info("peername") or ("::",))[0]
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEADER_BYTES)
 
     async def serve(self) -> None:
@@ -96,7 +97,7 @@ class _Visit:
             if body is None:
                 return
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-            request = Request(event.method.decode(), event.target.decode("latin-1"), headers, body)
+            request = Request(event.method.decode(), event.target.decode("latin-1"), headers, body, self._peer)
             response = self._sandbox.respond(request)
             await self._send(_headless(response) if request.method == "HEAD" else response, "gzip" in headers.get("accept-encoding", ""))
             if self._http.our_state is h11.MUST_CLOSE:

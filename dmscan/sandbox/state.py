@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +72,13 @@ class Title:
 class DefaultFee:
     fraction: str
     min_amount: int
+
+
+class Bargain(NamedTuple):
+    """What a reseller looks for, from its appearance until a rival has it. `kind` is "bid" (above the cheapest ask) or "ask"."""
+
+    game: str
+    title: str
+    kind: str
+    appeared_at: int
+    gone_at: int

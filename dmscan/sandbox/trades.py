@@ -30,8 +30,38 @@ def sales(about: Outline, scale: Scale) -> list[Sale]:
     return sorted(rows, key=lambda row: -row.at)
 
 
+def pace(about: Outline) -> float:
+    """The title's sales a day; none on one that nobody trades."""
+    rng = about.random("sales")
+    rng.random()
+    return 0.0 if about.story == "empty" else _per_day(rng)
+
+
+def is_flat(about: Outline) -> bool:
+    """Whether the title is nearly always sold at one price."""
+    return SALES.burst <= about.random("sales").random() < SALES.burst + SALES.flat
+
+
+def _per_day(rng: Random) -> float:
+    return rng.lognormvariate(math.log(SALES.per_day_median), SALES.per_day_spread)
+
+
+def noise(about: Outline) -> float:
+    """How far the prices of one variant lie around what buyers pay: a share of it, as sigma."""
+    return SALES.noise * (4 if about.index % round(1 / SALES.wild) == 0 else 1)
+
+
+def odds(rng: Random) -> float:
+    """By how much a sale is out of line, now and then; else 1."""
+    return rng.choice((0.1, 0.4, 1.8, 3.5, 20)) if rng.random() < SALES.outlier else 1.0
+
+
+def float_text(about: Outline, rng: Random) -> str:
+    return repr(rng.uniform(*about.floats)) if about.floats and rng.random() < 0.97 else ""
+
+
 def _ages(rng: Random) -> Iterator[int]:
-    per_day = rng.lognormvariate(math.log(SALES.per_day_median), SALES.per_day_spread)
+    per_day = _per_day(rng)
     age = -rng.uniform(0.05, 0.12) * DAY if rng.random() < SALES.future else rng.expovariate(per_day) * DAY + TIMES.clear_s
     for _ in range(SALES.most):
         if age > SALES.oldest_days * DAY:
@@ -44,12 +74,9 @@ def _sale(about: Outline, scale: Scale, rng: Random, age: int) -> Sale:
     phase = phase_drawn(about, rng) if about.phases else ""
     kind = "Offer" if rng.random() < SALES.offer_share else "Target"
     fair = about.fair * about.phases.get(phase, 1.0) * (1 if kind == "Offer" else SALES.target_discount)
-    noise = SALES.noise * (4 if about.index % round(1 / SALES.wild) == 0 else 1)
-    price = fair * rng.gauss(1, noise)
-    if rng.random() < SALES.outlier:
-        price *= rng.choice((0.1, 0.4, 1.8, 3.5, 20))
-    float_text = repr(rng.uniform(*about.floats)) if about.floats and rng.random() < 0.97 else ""
-    return Sale(max(1, round(price)), dated(rng, scale, -age, EXACT_AGES), kind, phase, float_text)
+    price = fair * rng.gauss(1, noise(about)) * odds(rng)
+    value = float_text(about, rng)
+    return Sale(max(1, round(price)), dated(rng, scale, -age, EXACT_AGES), kind, phase, value)
 
 
 def _repriced(row: Sale, price: int) -> Sale:
@@ -64,8 +91,9 @@ def _burst(rng: Random, rows: list[Sale]) -> list[Sale]:
     return rows + [Sale(pattern.price, pattern.at - age, "Offer", pattern.phase, "") for age in ages]
 
 
-def fee_rows(about: Outline, scale: Scale) -> list[FeeRow]:
-    rng = about.random("fees")
+def fee_rows(about: Outline, scale: Scale, rng: Random | None = None) -> list[FeeRow]:
+    """The title's rows in a list made at the market's birth, or drawn from `rng`."""
+    rng = rng or about.random("fees")
     if about.story == "empty" or rng.random() >= FEES.reduced:
         return []
     rows = [_fee_row(about, scale, rng)]

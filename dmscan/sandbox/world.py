@@ -99,7 +99,8 @@ class World:
             self._made.popitem(last=False)
         return self._made[key]
 
-    def titles_of(self, game: str) -> Iterator[Title]:
+    def titles_of(self, game: str, now: int | None = None) -> Iterator[Title]:
+        """Every valid or invalid title that is listed; here the moment does not matter."""
         for name in self.names(game):
             title = self.title(game, name)
             if title is not None:

@@ -160,12 +160,12 @@ def test_74_when_the_output_file_cannot_be_made(dmscan: Dmscan, tmp_path: Path) 
 def test_129_130_143_end_soon_with_a_valid_document(dmscan: Dmscan, number: int, code: int, tmp_path: Path) -> None:
     dmscan.environment["DMSCAN_RATE"] = "5"
     database = tmp_path / "history.db"
-    scan = dmscan.start("scan", "-f", "json", "--db", str(database))
-    while not database.exists():
-        time.sleep(0.05)
-    time.sleep(1.5)
+    scan = dmscan.start("scan", "-v", "-f", "json", "--db", str(database))
+    assert scan.stderr
+    assert "scanning" in scan.stderr.readline()
+    time.sleep(1)
     scan.send_signal(number)
-    stdout, stderr = scan.communicate(timeout=10)
+    stdout, stderr = scan.communicate(timeout=20)
     assert scan.returncode == code, stderr
     assert json.loads(stdout)["complete"] is False
     assert rows(database, "SELECT status, exit_code FROM scans") == [("cut", code)]
@@ -173,8 +173,9 @@ def test_129_130_143_end_soon_with_a_valid_document(dmscan: Dmscan, number: int,
 
 def test_130_at_once_on_a_second_interrupt(dmscan: Dmscan) -> None:
     dmscan.environment["DMSCAN_RATE"] = "1"
-    scan = dmscan.start("scan", "-f", "json", "--no-store")
-    time.sleep(2)
+    scan = dmscan.start("scan", "-f", "ndjson", "--no-store")
+    assert scan.stdout
+    scan.stdout.readline()
     os.kill(scan.pid, signal.SIGINT)
     os.kill(scan.pid, signal.SIGINT)
     assert scan.wait(10) == 130

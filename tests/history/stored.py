@@ -14,6 +14,9 @@ from dmscan.core.models import Confidence, Entry, Exit, FeeSource, Game, Leg, Of
 
 Row = dict[str, Any]
 
+SCHEMA_1 = Path(__file__).parents[1] / "data" / "schema-1.db"
+"""A file that the first schema left: scans of two sources that finished, were cut or died, and what they found."""
+
 
 def rows(path: Path, sql: str, *values: object) -> list[Row]:
     with closing(sqlite3.connect(path)) as connection:
@@ -23,6 +26,12 @@ def rows(path: Path, sql: str, *values: object) -> list[Row]:
 
 def count(path: Path, table: str) -> int:
     return rows(path, f"SELECT count(*) AS n FROM {table}")[0]["n"]
+
+
+def contents(path: Path) -> dict[str, list[Row]]:
+    """Every row of every table."""
+    tables = rows(path, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    return {table["name"]: rows(path, f"SELECT * FROM {table['name']} ORDER BY 1, 2") for table in tables}
 
 
 def sha256(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import shutil
@@ -14,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from dmscan.clock import Clock
+from dmscan.history import schema
 from dmscan.history.store import open_history
 
-from stored import rows
+from stored import SCHEMA_1, contents, rows
 
 FINDS = 60
 WRITER = f"""
@@ -48,8 +50,40 @@ except HistoryError as error:
 """
 
 
-def writer(path: Path, *arguments: object, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    command = [*prefix, sys.executable, "-c", WRITER, str(path), *map(str, arguments)]
+OPENER = """
+import asyncio, sys
+from pathlib import Path
+from dmscan.clock import Clock
+from dmscan.history.store import open_history
+
+async def main(path):
+    async with open_history(path, "https://api.dmarket.com", Clock()):
+        print("open", flush=True)
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+TITLES = 3000
+LEARNER = f"""
+import asyncio, sys
+from pathlib import Path
+from dmscan.clock import Clock
+from dmscan.history.store import open_history
+from make import make_quote
+
+async def main(path):
+    async with open_history(path, "https://api.dmarket.com", Clock()) as history:
+        print("open", flush=True)
+        for at in range(1, 1000):
+            history.memory.note_quotes(make_quote(title=f"Title {{number}}", at=at) for number in range({TITLES}))
+            await history.memory.flush()
+            print(at, flush=True)
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def writer(path: Path, *arguments: object, prefix: tuple[str, ...] = (), code: str = WRITER) -> subprocess.Popen[str]:
+    command = [*prefix, sys.executable, "-c", code, str(path), *map(str, arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     )
@@ -87,6 +121,25 @@ async def test_killed_at_random_times_nothing_that_was_said_to_be_stored_is_lost
         await check_whole(path, stored)
 
 
+async def test_killed_at_random_times_what_was_learnt_is_there_by_whole_batches(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    for turn in range(4):
+        process = writer(path, code=LEARNER)
+        assert process.stdout is not None
+        process.stdout.readline()
+        flushed = [int(process.stdout.readline()) for _ in range(random.randrange(1, 4))]
+        await asyncio.sleep(random.random() / 20)
+        process.kill()
+        flushed += map(int, told(process))
+        async with open_history(path, "https://api.dmarket.com", Clock()):
+            pass
+        stored = rows(path, "SELECT quoted_at, count(*) AS n FROM titles GROUP BY quoted_at")
+        assert [row["n"] for row in stored] == [TITLES], f"half a batch at turn {turn}"
+        assert stored[0]["quoted_at"] >= max(flushed)
+        assert rows(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+        path.unlink()
+
+
 def can_trace() -> bool:
     strace = shutil.which("strace")
     return (
@@ -94,11 +147,18 @@ def can_trace() -> bool:
     )
 
 
-POINTS = {"pwrite64": (1, 5, 20, 50, 90, 130), "fdatasync,fsync": (1, 3, 8, 13, 20), "ftruncate": (1, 2, 3, 4, 5)}
-"""Which of its calls fails: of some 140 writes, 25 syncs and 5 truncations that a schema, two begins and two records take."""
+def injected(fault: str, call: str, nth: int) -> tuple[str, ...]:
+    """Before a command: its `nth` such call fails."""
+    return ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={nth}")
 
 
-@pytest.mark.skipif(not can_trace(), reason="needs strace and the right to trace")
+needs_strace = pytest.mark.skipif(not can_trace(), reason="needs strace and the right to trace")
+
+POINTS = {"pwrite64": (1, 5, 20, 50, 110, 160), "fdatasync,fsync": (1, 3, 8, 13, 20), "ftruncate": (1, 2, 3, 4, 5)}
+"""Which of its calls fails: of some 170 writes, 25 syncs and 5 truncations that a schema, two begins and two records take."""
+
+
+@needs_strace
 @pytest.mark.parametrize(
     ("fault", "call"),
     [
@@ -113,11 +173,34 @@ POINTS = {"pwrite64": (1, 5, 20, 50, 90, 130), "fdatasync,fsync": (1, 3, 8, 13, 
 async def test_a_fault_at_any_write_leaves_the_old_or_the_new(tmp_path: Path, fault: str, call: str) -> None:
     for nth in POINTS[call]:
         path = tmp_path / f"{nth}.db"
-        inject = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={nth}")
-        process = writer(path, 2, prefix=inject)
+        process = writer(path, 2, prefix=injected(fault, call, nth))
         stored = told(process)
         assert process.returncode or nth > 1, "the fault was not injected"
         await check_whole(path, stored)
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("call", "points"), [("pwrite64", (1, 2, 6, 12, 20, 24)), ("fdatasync,fsync", (1, 2, 3, 4, 5)), ("ftruncate", (1,))]
+)
+async def test_a_migration_killed_at_any_write_leaves_the_old_schema_or_the_new_with_every_row(
+    tmp_path: Path, call: str, points: tuple[int, ...]
+) -> None:
+    """It takes 24 writes, 5 syncs and a truncation."""
+    before = contents(SCHEMA_1)
+    for nth in points:
+        path = tmp_path / f"{nth}.db"
+        shutil.copy(SCHEMA_1, path)
+        process = writer(path, prefix=injected("signal=SIGKILL", call, nth), code=OPENER)
+        assert told(process) == set()
+        assert process.returncode, "the fault was not injected"
+        assert rows(path, "PRAGMA user_version")[0]["user_version"] in (1, len(schema.STEPS))
+        async with open_history(path, "https://api.dmarket.com", Clock()):
+            pass
+        after = contents(path)
+        assert {table: after[table] for table in before} == before
+        assert rows(path, "PRAGMA user_version") == [{"user_version": len(schema.STEPS)}]
+        assert rows(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
 
 async def test_a_file_that_may_not_grow_is_a_sentence_and_keeps_what_it_had(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from dmscan.errors import HistoryError, HistoryTooNew
 from dmscan.history import schema
 from dmscan.history.store import open_history
 
-from stored import rows, sha256
+from stored import SCHEMA_1, contents, rows, sha256
 
 SOURCE = "https://api.dmarket.com"
 
@@ -24,6 +25,10 @@ SOURCE = "https://api.dmarket.com"
 async def opened(path: Path, patience_s: float = 0.5) -> None:
     async with open_history(path, SOURCE, Clock(), patience_s):
         pass
+
+
+def schema_of(path: Path) -> list[object]:
+    return [rows(path, "SELECT name, sql FROM sqlite_master ORDER BY name"), rows(path, "PRAGMA user_version")]
 
 
 def made(path: Path, *statements: str) -> str:
@@ -57,8 +62,25 @@ async def test_every_table_is_strict(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     await opened(path)
     tables = rows(path, "SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-    assert {table["name"] for table in tables} == {"sources", "scans", "opportunities", "legs", "rejections", "fee_attempts"}
+    first = {"sources", "scans", "opportunities", "legs", "rejections", "fee_attempts"}
+    assert {table["name"] for table in tables} == first | {"titles", "sales", "fee_tables", "fee_rows", "sweeps"}
     assert all(table["strict"] for table in tables)
+
+
+async def test_a_database_of_schema_1_gets_the_later_steps_and_keeps_every_row(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    shutil.copy(SCHEMA_1, path)
+    before = contents(path)
+    assert {table for table, stored in before.items() if not stored} == set(), "a table without rows proves nothing"
+    await opened(path)
+    after = contents(path)
+    assert {table: after[table] for table in before} == before
+    assert all(not after[table] for table in after.keys() - before.keys())
+    new = tmp_path / "new.db"
+    await opened(new)
+    assert schema_of(path) == schema_of(new)
+    for check in ("integrity_check", "foreign_key_check"):
+        assert [list(row.values()) for row in rows(path, f"PRAGMA {check}")] in ([["ok"]], [])
 
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])

@@ -165,7 +165,7 @@ async def test_every_row_belongs_to_the_source_it_came_from(path: Path) -> None:
     for source in ("https://api.dmarket.com", "http://127.0.0.1:8080"):
         async with opened(path, source) as history:
             await record(history, scan_id=source)
-            await history.note_fee_attempt(Game.CS2, 20_781, answered=True)
+            await history.memory.note_fee_attempt(Game.CS2, 20_781, answered=True)
     for table in ("scans", "opportunities", "legs", "rejections", "fee_attempts"):
         per_source = rows(path, f"SELECT url, count(*) AS n FROM {table} JOIN sources ON sources.id = source_id GROUP BY url")
         assert len(per_source) == 2, table
@@ -173,17 +173,17 @@ async def test_every_row_belongs_to_the_source_it_came_from(path: Path) -> None:
 
 
 async def test_fees_are_asked_for_once_a_day_game_and_source(history: History, path: Path) -> None:
-    await history.note_fee_attempt(Game.CS2, 20_781, answered=False)
-    assert await history.fee_attempted(Game.CS2, 20_781)
-    assert not await history.fee_attempted(Game.CS2, 20_782)
-    assert not await history.fee_attempted(Game.RUST, 20_781)
+    await history.memory.note_fee_attempt(Game.CS2, 20_781, answered=False)
+    assert await history.memory.fee_attempted(Game.CS2, 20_781)
+    assert not await history.memory.fee_attempted(Game.CS2, 20_782)
+    assert not await history.memory.fee_attempted(Game.RUST, 20_781)
     async with opened(path, "http://127.0.0.1:8080") as other:
-        assert not await other.fee_attempted(Game.CS2, 20_781)
+        assert not await other.memory.fee_attempted(Game.CS2, 20_781)
 
 
 async def test_an_answered_fee_attempt_stays_answered(history: History, path: Path) -> None:
     for answered in (False, True, False):
-        await history.note_fee_attempt(Game.CS2, 20_781, answered=answered)
+        await history.memory.note_fee_attempt(Game.CS2, 20_781, answered=answered)
     assert rows(path, "SELECT answered FROM fee_attempts") == [{"answered": 1}]
 
 
@@ -274,7 +274,7 @@ async def test_who_is_cancelled_while_waiting_for_a_lock_stops_and_leaves_no_tra
             recording.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await recording
-        await history.fee_attempted(Game.CS2, 20_781)  # comes after whatever the thread still had to do
+        await history.memory.fee_attempted(Game.CS2, 20_781)  # comes after whatever the thread still had to do
         with held(path):
             pass
     assert opportunities(path, "scan-1") in ((), EVERY_KIND)

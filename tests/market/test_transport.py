@@ -5,9 +5,9 @@ import gzip
 import logging
 import ssl
 import tracemalloc
+from contextlib import suppress
 from email.utils import formatdate
 from fractions import Fraction
-from itertools import pairwise
 
 import httpx
 import pytest
@@ -26,12 +26,13 @@ from dmscan.errors import (
 )
 from dmscan.market import wire
 from dmscan.market.endpoints import ROUTES, Call, Endpoint, only_reads
-from dmscan.market.exchange import MAX_BODY, POOL, Exchange, NoAnswer, Outgoing, Reply, open_client
+from dmscan.market.exchange import MAX_BODY, POOL, Exchange, NoAnswer, Outgoing, Reply, Watch, open_client
 from dmscan.market.pacing import Pacer
+from dmscan.market.sharing import ACCOUNT
 from dmscan.market.statuses import pause_asked, refusal
 from dmscan.market.transport import Transport
 
-from market_fakes import NOW, OFFICIAL, VECTORS, Script, http, raw_server, reply, request_head, sample, signer, transport_for
+from market_fakes import NOW, OFFICIAL, VECTORS, Script, http, leaping, raw_server, reply, request_head, sample, signer, transport_for
 
 BALANCE = Call(Endpoint.BALANCE)
 GOOD = sample("balance")
@@ -206,41 +207,52 @@ def test_a_pause_is_digits_or_a_date_within_a_minute(text, pause):
     assert pause_asked({"ratelimit-reset": text}, NOW) == pause
 
 
-class NotedHolds(Pacer):
-    def __init__(self) -> None:
-        super().__init__(Fraction(1000))
-        self.held = []
-
-    def hold(self, seconds):
-        self.held.append(seconds)
-
-
 async def test_a_429_holds_every_task_back_by_the_pause_asked_for():
-    script = Script(reply(b"", 429, retry_after="7"), reply(b"", 429, retry_after="nan"), reply(GOOD))
-    pacer = NotedHolds()
-    assert await transport_for(script, pacer=pacer).ask(BALANCE, wire.balance) == 12345
-    assert pacer.held[0] == 7
-    assert 1 <= pacer.held[1] <= 5
+    clock = leaping()
+    began = clock.monotonic()
+    transport = transport_for(Script(reply(b"", 429, retry_after="7"), reply(b"", 429, retry_after="nan"), reply(GOOD)), clock=clock)
+    assert await transport.ask(BALANCE, wire.balance) == 12345
+    traffic = transport.traffic()
+    assert (traffic.rate_limited, traffic.retries) == (2, 2)
+    assert 8_000 <= traffic.held_ms <= 15_100
+    assert traffic.held_ms <= traffic.waited_ms <= 1000 * (clock.monotonic() - began) + 1
 
 
-async def test_a_held_pacer_gives_nobody_a_turn():
-    pacer = Pacer(Fraction(1000))
-    loop = asyncio.get_running_loop()
-    pacer.hold(0.2)
-    until = loop.time() + 0.2
-    turns = await asyncio.gather(*[_turn(pacer) for _ in range(3)])
-    assert min(turns) >= until
+async def test_the_headers_of_an_answer_bind_the_next_requests():
+    clock = leaping()
+    transport = transport_for(Script(reply(GOOD, x_ratelimit_limit_second="1")), clock=clock, pacer=Pacer(clock, Fraction(50)))
+    for _ in range(5):
+        await transport.ask(BALANCE, wire.balance)
+    assert clock.monotonic() >= 1000 + 4
 
 
-async def _turn(pacer: Pacer) -> float:
-    await pacer.turn()
-    return asyncio.get_running_loop().time()
+@pytest.mark.parametrize(("status", "released"), [(200, True), (404, True), (503, False)])
+async def test_only_an_answer_of_the_market_itself_ends_a_hold(status, released):
+    transport = transport_for(Script(reply(b"", 429, retry_after="1"), reply(GOOD, status)), pacer=Pacer(leaping()))
+    with suppress(MarketError):
+        await transport.ask(BALANCE, wire.balance)
+    assert (not transport.pacer._board.known[ACCOUNT].pace.refusals) is released
 
 
-async def test_turns_are_spaced_by_the_rate_from_the_first_on():
-    pacer = Pacer(Fraction(50))
-    turns = sorted(await asyncio.gather(*[_turn(pacer) for _ in range(8)]))
-    assert all(later - earlier >= 0.019 for earlier, later in pairwise(turns))
+async def test_a_request_tells_when_it_connects_and_when_it_goes():
+    async def handler(reader, writer):
+        while True:
+            await request_head(reader)
+            writer.write(http(GOOD))
+
+    async with raw_server(handler) as url:
+        told = []
+
+        async def sending() -> None:
+            told.append("sending")
+
+        exchange = Exchange(open_client())
+        for _ in range(2):
+            await exchange.send(
+                Outgoing("GET", f"{url}/account/v1/balance", {}, watch=Watch(lambda: told.append("connecting"), sending)), 5
+            )
+        await exchange.close()
+    assert told == ["connecting", "sending", "sending"]
 
 
 # Budget
@@ -339,7 +351,7 @@ async def test_the_loggers_of_the_library_keep_urls_to_themselves(caplog):
 
 
 def transport_to(url: str, **changes) -> Transport:
-    return Transport(open_client(), url, signer(), Pacer(Fraction(10_000)), WALL, **changes)
+    return Transport(open_client(), url, signer(), Pacer(WALL, Fraction(10_000)), WALL, **changes)
 
 
 async def test_a_redirect_is_not_followed_and_the_second_server_sees_nothing():

@@ -9,17 +9,16 @@ import re
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from asking import BORN, IDS, KEY, Hands, answered, read, signed
 
-from dmscan.clock import Clock
 from dmscan.sandbox.gate import signed_text
 from dmscan.sandbox.server import Manners, Request, Response, Sandbox, run, running, serve, url_of
 from dmscan.sandbox.state import Offer, Title
@@ -28,20 +27,7 @@ from dmscan.sandbox.world import World, is_valid
 DATA = Path(__file__).parents[1] / "data"
 SHAPES = json.loads((DATA / "shapes.json").read_text())
 VECTORS = json.loads((DATA / "signing.json").read_text())
-BORN = 1_792_500_000
-IDS = {"cs2": "a8db", "dota2": "9a92", "tf2": "tf2", "rust": "rust"}
-KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 READS = ("aggregated-prices", "v2/offers", "targets-by-title", "last-sales", "customized-fees", "balance")
-
-
-@dataclass
-class Hands:
-    """A clock that stands still until it is moved."""
-
-    at: float = BORN
-
-    def clock(self) -> Clock:
-        return Clock(now=lambda: self.at, monotonic=lambda: self.at - BORN)
 
 
 @pytest.fixture(scope="module")
@@ -51,39 +37,6 @@ def world() -> World:
 
 def market(world: World, edition: str = "2026-10", hands: Hands | None = None, **switches: Any) -> Sandbox:
     return Sandbox(world, (hands or Hands()).clock(), edition, **({"rate": 10_000} | switches))
-
-
-def signed(method: str, target: str, body: bytes = b"", at: int = BORN) -> Request:
-    signature = KEY.sign(signed_text(method, target, body, str(at))).hex()
-    public = KEY.public_key().public_bytes_raw().hex()
-    return Request(method, target, {"x-api-key": public, "x-sign-date": str(at), "x-request-sign": f"dmar ed25519 {signature}"}, body)
-
-
-def read(endpoint: str, game: str = "cs2", title: str = "", **query: object) -> Request:
-    """A signed request for one page of an endpoint."""
-    params = "".join(f"&{name}={quote(str(value), safe='')}" for name, value in query.items())
-    match endpoint:
-        case "aggregated-prices":
-            wanted = {"game": IDS[game], "includeP2p": query.pop("includeP2p", False)} | (
-                {"titles": query.pop("titles")} if "titles" in query else {}
-            )
-            return signed("POST", "/marketplace-api/v1/aggregated-prices", json.dumps({"filter": wanted, "limit": "100", **query}).encode())
-        case "v2/offers":
-            limit = "" if "limit" in query else "&limit=100"
-            return signed("GET", f"/marketplace-api/v2/offers?gameId={IDS[game]}&title={quote(title, safe='')}{limit}{params}")
-        case "targets-by-title":
-            return signed("GET", f"/marketplace-api/v1/targets-by-title/{IDS[game]}/{quote(title, safe='')}")
-        case "last-sales":
-            return signed("GET", f"/trade-aggregator/v1/last-sales?gameId={IDS[game]}&title={quote(title, safe='')}{params}")
-        case "customized-fees":
-            return signed("GET", f"/exchange/v1/customized-fees?gameId={IDS[game]}{params}")
-    return signed("GET", "/account/v1/balance")
-
-
-def answered(sandbox: Sandbox, request: Request) -> Any:
-    response = sandbox.respond(request)
-    assert response.status == 200, response
-    return json.loads(response.body)
 
 
 def full_title(world: World, game: str = "cs2") -> Title:

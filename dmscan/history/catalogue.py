@@ -1,0 +1,96 @@
+"""Every title as last seen, and how far a sweep over them came."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache, lru_cache
+from itertools import repeat
+from typing import Any
+
+from dmscan.core.memory import Known, SalesOutlook, SweepState
+from dmscan.core.models import Game, Quote
+from dmscan.history import rows, sources
+
+PAGE = 100
+"""Quotes stored by one statement: the thread's fewer turns at the interpreter lock matter more to a busy scan than the work itself."""
+
+_SAVE = """
+INSERT INTO titles (source_id, game, title, ask_cents, bid_cents, ask_count, bid_count, quoted_at,
+    usual_ask_cents, two_sided, first_seen_at)
+SELECT ?, column1, column2, column3, column4, column5, column6, column7,
+    column3, column3 IS NOT NULL AND column4 IS NOT NULL, column7
+FROM (VALUES {quotes}) WHERE true
+ON CONFLICT (title, game, source_id) DO UPDATE SET
+    usual_ask_cents = CASE
+        WHEN excluded.ask_cents IS NULL
+            OR (excluded.ask_cents, excluded.bid_cents, excluded.ask_count, excluded.bid_count)
+            IS (ask_cents, bid_cents, ask_count, bid_count) THEN usual_ask_cents
+        WHEN usual_ask_cents IS NULL THEN excluded.ask_cents
+        ELSE (3 * usual_ask_cents + excluded.ask_cents + 2) / 4 END,
+    ask_cents = excluded.ask_cents, bid_cents = excluded.bid_cents,
+    ask_count = excluded.ask_count, bid_count = excluded.bid_count,
+    quoted_at = excluded.quoted_at, two_sided = two_sided OR excluded.two_sided
+WHERE excluded.quoted_at >= quoted_at"""
+_KNOWN = f"""
+SELECT title, ask_cents, bid_cents, ask_count, bid_count, quoted_at, usual_ask_cents, two_sided, looks, finds,
+    sales_asked_at, sales_qualified, sales_best_q40_cents, sales_pace
+FROM titles WHERE source_id = {sources.NUMBER} AND game = ?"""  # noqa: S608
+_LOOKED = "UPDATE titles SET looks = looks + 1, finds = finds + ? WHERE title = ? AND game = ? AND source_id = ?"
+_SWEEP = f"SELECT full_at, cursor FROM sweeps WHERE source_id = {sources.NUMBER} AND game = ?"  # noqa: S608
+_SAVE_SWEEP = (
+    rows.insert("sweeps", "source_id game full_at cursor")
+    + " ON CONFLICT (source_id, game) DO UPDATE SET full_at = excluded.full_at, cursor = excluded.cursor"
+)
+
+
+def known(connection: sqlite3.Connection, source: str, game: Game) -> list[Known]:
+    """All titles of a game, the oldest quote first."""
+    moments: dict[int, int] = {}  # the quotes of a page came at one: a number for each title would cost megabytes
+    found = [_known(game, row, moments.setdefault(row[5], row[5])) for row in connection.execute(_KNOWN, (source, game))]
+    found.sort(key=lambda title: title.quote.at)
+    return found
+
+
+def save_quotes(connection: sqlite3.Connection, source: int, quotes: Sequence[Quote]) -> None:
+    """The last quotes; one older than what is stored changes nothing, one equal to it only its time.
+
+    The usual ask moves a quarter of the way with every changed quote that has an ask.
+    """
+    for start in range(0, len(quotes), PAGE):
+        page = quotes[start : start + PAGE]
+        connection.execute(_save(len(page)), [source, *(value for quote in page for value in _quote(quote))])
+
+
+def save_look(connection: sqlite3.Connection, source: int, key: tuple[str, Game], *, found: bool) -> None:
+    """One more confirmation of a known title, `key` (title and game)."""
+    connection.execute(_LOOKED, (found, *key, source))
+
+
+def sweep_state(connection: sqlite3.Connection, source: str, game: Game) -> SweepState:
+    row: tuple[int, str] | None = connection.execute(_SWEEP, (source, game)).fetchone()
+    return SweepState(*row) if row else SweepState()
+
+
+def save_sweep(connection: sqlite3.Connection, source: int, game: Game, state: SweepState) -> None:
+    connection.execute(_SAVE_SWEEP, (source, game, state.full_at, state.cursor))
+
+
+@cache
+def _save(quotes: int) -> str:
+    return _SAVE.format(quotes=", ".join(repeat("(?, ?, ?, ?, ?, ?, ?)", quotes)))
+
+
+def _quote(quote: Quote) -> rows.Row:
+    return (quote.game.value, quote.title, quote.ask, quote.bid, quote.ask_count, quote.bid_count, quote.at)
+
+
+def _known(game: Game, row: tuple[Any, ...], at: int) -> Known:
+    title, ask, bid, ask_count, bid_count, _, usual_ask, two_sided, looks, finds, asked_at, qualified, best_q40, pace = row
+    sales = None if asked_at is None else SalesOutlook(asked_at, qualified, best_q40, _fraction(pace))
+    return Known(Quote(game, title, ask, bid, ask_count, bid_count, at), usual_ask, bool(two_sided), looks, finds, sales)
+
+
+_fraction = lru_cache(maxsize=4096)(Fraction)
+"""Most titles share the pace of others: one record for all of them."""

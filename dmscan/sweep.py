@@ -1,0 +1,110 @@
+"""The quotes of a game with the fewest calls: the whole catalogue now and then, else the titles that matter (design chapter 4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Protocol
+
+from dmscan.clock import Clock
+from dmscan.core.memory import Known, SweepState
+from dmscan.core.models import Game, Quote, QuotePage, Stamped
+from dmscan.core.report import ScanRequest
+from dmscan.core.titles import TitleFilter
+from dmscan.core.wanted import is_wanted
+from dmscan.errors import MarketChanged
+
+BATCH = 100
+SIDE_BY_SIDE = 4
+GLOB_MARKS = frozenset("*?[")
+
+
+class Market(Protocol):
+    """What a sweep asks of the market."""
+
+    def catalogue(self, game: Game, cursor: str = "") -> AsyncIterator[QuotePage]: ...
+    async def quotes(self, game: Game, titles: Sequence[str]) -> Stamped[tuple[Quote, ...]]: ...
+
+
+class Memory(Protocol):
+    """What a sweep remembers between scans."""
+
+    async def sweep_state(self, game: Game) -> SweepState: ...
+    def note_sweep(self, game: Game, state: SweepState) -> None: ...
+    def note_quotes(self, quotes: Iterable[Quote]) -> None: ...
+
+
+class Sweep:
+    """One game's sweep."""
+
+    def __init__(self, game: Game, request: ScanRequest, market: Market, memory: Memory | None, clock: Clock) -> None:
+        self._filter = TitleFilter(request.titles, request.exclude)
+        self._game, self._request, self._market, self._memory, self._clock = game, request, market, memory, clock
+
+    async def quotes(self, known: dict[str, Known]) -> AsyncIterator[tuple[Quote, ...]]:
+        """Page by page every title once: asked anew, or as remembered where it lies far from what is wanted.
+
+        `known` are the titles remembered, by title. If all titles wanted are named outright, these are all that is asked for.
+        """
+        named = await self._named()
+        if named:
+            yield named
+            return
+        state = await self._state()
+        missing = dict(known)
+        if not known or state.cursor or self._clock.seconds() - state.full_at >= self._request.full_sweep_every_s:
+            async for page in self._catalogue(state.cursor):
+                for quote in page.quotes:
+                    missing.pop(quote.title, None)
+                yield page.quotes
+                self._note(page.quotes, SweepState(state.full_at, page.cursor))
+            self._note((), SweepState(self._clock.seconds()))
+            # Read from its beginning, the catalogue is all there is: what it does not list has gone.
+            missing = missing if state.cursor else {}
+        async for quotes in self._rest(list(missing.values())):
+            yield quotes
+
+    async def _catalogue(self, cursor: str) -> AsyncIterator[QuotePage]:
+        """From where the last sweep was cut; a cursor that no longer holds leads back to the beginning."""
+        pages = self._market.catalogue(self._game, cursor)
+        try:
+            yield await anext(pages)
+        except MarketChanged:
+            if not cursor:
+                raise
+            pages = self._market.catalogue(self._game)
+        async for page in pages:
+            yield page
+
+    async def _rest(self, titles: Sequence[Known]) -> AsyncIterator[tuple[Quote, ...]]:
+        """Batches of the titles that matter, the oldest quotes first; the others as remembered."""
+        near = [one.quote.title for one in titles if self._filter.wants(one.quote.title) and is_wanted(one, self._request)]
+        asked = set(near)
+        yield tuple(one.quote for one in titles if one.quote.title not in asked)
+        batches = [near[start : start + BATCH] for start in range(0, len(near), BATCH)]
+        for start in range(0, len(batches), SIDE_BY_SIDE):
+            answers = (self._market.quotes(self._game, batch) for batch in batches[start : start + SIDE_BY_SIDE])
+            for answer in await asyncio.gather(*answers):
+                self._note(answer.value)
+                yield answer.value
+
+    async def _named(self) -> tuple[Quote, ...]:
+        """The quotes of titles named without a glob, if the market knows them all by just these names."""
+        titles = dict.fromkeys(self._request.titles)
+        if not titles or any(set(title) & GLOB_MARKS for title in titles):
+            return ()
+        answer = await self._market.quotes(self._game, tuple(titles))
+        self._note(answer.value)
+        return answer.value if len(answer.value) == len(titles) else ()
+
+    async def _state(self) -> SweepState:
+        if self._memory is None or self._request.fresh:
+            return SweepState()
+        return await self._memory.sweep_state(self._game)
+
+    def _note(self, quotes: tuple[Quote, ...], state: SweepState | None = None) -> None:
+        if self._memory is None:
+            return
+        self._memory.note_quotes(quotes)
+        if state:
+            self._memory.note_sweep(self._game, state)
