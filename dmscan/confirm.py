@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
@@ -17,6 +18,7 @@ from dmscan.core.models import Evidence, Game, Need, Offer, Reason, Sale, Stampe
 from dmscan.core.money import Cents
 from dmscan.core.outlook import sales_outlook
 from dmscan.core.report import Pair, ScanRequest
+from dmscan.errors import HistoryError
 
 Place = tuple[int, int]
 """Where a candidate stands: its promise, negative so that the best sorts first, and a running number."""
@@ -79,14 +81,22 @@ class Confirmation:
             return replace(candidate.evidence, targets=await self._market.targets(*candidate.key))
         return replace(candidate.evidence, offers=await self._market.offers(*candidate.key))
 
+    async def _remembered(self, candidate: Candidate) -> Stamped[tuple[Sale, ...]] | None:
+        known = candidate.known.sales if candidate.known else None
+        since = self._clock.seconds() - self._request.max_age_s + self._request.deadline_s
+        if self._memory is None or known is None or known.asked_at < since:
+            return None
+        # A history that cannot be read only costs a call; that it cannot is told when the titles are recalled or stored.
+        with suppress(HistoryError):
+            return await self._memory.sales(*candidate.key, since)
+        return None
+
     async def _sales(self, candidate: Candidate) -> Stamped[tuple[Sale, ...]]:
         """The sales as remembered, if they will still be young enough when they are printed; else asked for."""
-        since = self._clock.seconds() - self._request.max_age_s + self._request.deadline_s
-        if self._memory and candidate.known and candidate.known.sales and candidate.known.sales.asked_at >= since:
-            remembered = await self._memory.sales(*candidate.key, since)
-            if remembered:
-                self.reused += 1
-                return remembered
+        remembered = await self._remembered(candidate)
+        if remembered:
+            self.reused += 1
+            return remembered
         answer = await self._market.sales(*candidate.key)
         if self._memory:
             self._memory.note_sales(*candidate.key, answer, sales_outlook(answer))

@@ -30,6 +30,8 @@ ATTEMPT_S = 20.0
 SWEEP = (Endpoint.PRICES, Endpoint.FEES)
 SWEEP_SHARE = Fraction(6, 10)
 """At most 60 % of a budget of requests goes to the sweep (design chapter 4)."""
+JITTER_S = 0.4
+"""The longest wait before another attempt (reliability.md chapter 3); its turn comes on top."""
 IN_FLIGHT_S = 45.0
 """What the attempts of one request may take together; waiting for a turn does not count."""
 
@@ -96,7 +98,7 @@ class Transport:
 
     async def _persist(self, call: Call, read: Callable[[Answer], T]) -> T:
         left = IN_FLIGHT_S
-        async for attempt in stamina.retry_context(_may_help, attempts=ATTEMPTS, timeout=None, wait_initial=0, wait_jitter=2):
+        async for attempt in stamina.retry_context(_may_help, attempts=ATTEMPTS, timeout=None, wait_initial=0, wait_jitter=JITTER_S):
             with attempt:
                 turn = await self._turn(call)
                 self._meter.retries += attempt.num > 1
