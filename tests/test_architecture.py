@@ -44,6 +44,7 @@ LIBRARIES = {
     "rich": {"cli", "render"},
     "httpx": {"market"},
     "aiolimiter": {"market"},
+    "cachetools": {"market"},
     "stamina": {"market"},
     "cryptography": {"market", "sandbox"},
     "aiosqlite": {"history"},
