@@ -60,8 +60,8 @@ class Dmscan:
 
 @contextmanager
 def serving(home: Path, *flags: str) -> Iterator[str]:
-    """The URL of a sandbox market in a process of its own: small and fast unless the flags say otherwise."""
-    command = [*COMMAND, "sandbox", "serve", "--titles", "60", "--rate", "5000", *flags]
+    """The URL of a sandbox market in a process of its own: still, and small and fast unless the flags say otherwise."""
+    command = [*COMMAND, "sandbox", "serve", "--still", "--titles", "60", "--rate", "5000", *flags]
     with subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, text=True) as market:
         try:
             assert market.stdout

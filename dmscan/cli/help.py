@@ -64,6 +64,7 @@ SERVE = {
     "--crossed": Help("SHARE", "Titles whose bid beats their ask: scarce, usual, rich or a share.", "the demo's"),
     "--edition": Help("EDITION", "The edition of the API: 2026-10 or 2026-07."),
     "--born": Help("UNIX", "The moment whose market this is: the same seed and moment are the same market.", "now"),
+    "--still": Help(None, "A market that stands still; by default offers, targets and sales come and go."),
     "--fault": Help("X=KIND", "An endpoint goes wrong, for the first N calls with :N; repeatable."),
 }
 

@@ -31,6 +31,7 @@ def serve(
     crossed: Annotated[str | None, served("--crossed")] = None,
     edition: Annotated[str, served("--edition", among=EDITIONS)] = EDITIONS[0],
     born: Annotated[int | None, served("--born")] = None,
+    still: Annotated[bool, served("--still")] = False,
     fault: Annotated[Texts, served("--fault")] = None,
     attached: Annotated[bool, typer.Option("--attached", hidden=True)] = False,
 ) -> Coroutine[Any, Any, int]:
@@ -52,6 +53,7 @@ def serve(
 def _market(typed: Mapping[str, Any]) -> Sandbox:
     """The demo market with what was typed instead."""
     from dmscan.clock import Clock
+    from dmscan.sandbox.lives import LivingWorld
     from dmscan.sandbox.parameters import DEMO
     from dmscan.sandbox.server import Sandbox
     from dmscan.sandbox.world import World
@@ -60,7 +62,8 @@ def _market(typed: Mapping[str, Any]) -> Sandbox:
     demo, clock = replace(DEMO, **chosen), Clock()
     faults = dict(text.rpartition("=")[::2] for text in typed["fault"] or ())
     try:
-        world = World(demo.seed, typed["born"] or clock.seconds(), demo.titles, crossed=demo.crossed)
+        kind = World if typed["still"] else LivingWorld
+        world = kind(demo.seed, typed["born"] or clock.seconds(), demo.titles, crossed=demo.crossed)
         return Sandbox(world, clock, typed["edition"], rate=demo.rate, faults=faults)
     except ValueError as error:
         raise UsageError(f"The market cannot be made so: {error}.") from error
