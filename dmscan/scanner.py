@@ -300,6 +300,6 @@ class Scan:
     def _tell(self) -> None:
         ledger, traffic = self._ledger, self._market.traffic()
         calls_left = None if self._sweeping else self._calls_left(traffic)
-        self._listener.progress(
-            Progress(ledger.titles, ledger.candidates, ledger.judged, len(ledger.found), traffic.sent, self._sweeping, calls_left)
-        )
+        seconds_left = None if calls_left is None else math.ceil(calls_left / self._market.pace)
+        counts = (ledger.titles, ledger.candidates, ledger.judged, len(ledger.found), traffic.sent)
+        self._listener.progress(Progress(*counts, self._sweeping, calls_left, seconds_left))

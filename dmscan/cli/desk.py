@@ -36,7 +36,9 @@ class Desk:
             self.note(note)
         if self._task.verbose:
             store = str(self._task.settings.database) if self._task.store else "nothing"
-            self.note(f"scanning {self._task.source} at {float(self._task.request.rate):g} requests a second, storing into {store}")
+            request = self._task.request
+            pace = f"at {float(request.rate):g} requests a second" if request.rate_set else "as fast as its limits allow"
+            self.note(f"scanning {self._task.source} {pace}, storing into {store}")
         self._print(lambda: self._lines.begin(self._clock.seconds(), self._task.request))
 
     def found(self, opportunity: Opportunity) -> None:
@@ -83,7 +85,7 @@ class Desk:
             return
         from dmscan.cli.progress import Bar
 
-        with Bar(float(self._task.request.rate)) as bar:
+        with Bar() as bar:
             self._show = bar.update
             yield
 

@@ -15,11 +15,10 @@ from dmscan.core import report
 class Bar:
     """A line that tells how far a scan is, at which rate, and when it will be done; gone when it is."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("{task.fields[ahead]}"))
         self._progress = Progress(*columns, console=Console(file=sys.stderr, markup=False), transient=True)
         self._task = self._progress.add_task("sweeping", total=None, ahead="")
-        self._rate = rate
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -29,11 +28,12 @@ class Bar:
         self._progress.stop()
 
     def update(self, seen: report.Progress) -> None:
-        calls = f"{seen.found} found, {seen.sent} calls at {self._rate:g}/s"
+        took = self._progress.tasks[0].elapsed or 0
+        calls = f"{seen.found} found, {seen.sent} calls" + (f" at {seen.sent / took:.1f}/s" if took >= 1 else "")
         if seen.sweeping:
             self._progress.update(self._task, description=f"sweeping: {seen.titles:,} titles, {seen.candidates:,} candidates", ahead=calls)
             return
-        seconds = round((seen.calls_left or 0) / self._rate)
+        seconds = seen.seconds_left or 0
         ahead = f"{calls}, {seconds // 60}:{seconds % 60:02} for all"
         description = f"confirming: {seen.judged:,} of {seen.candidates:,}"
         self._progress.update(self._task, description=description, ahead=ahead, total=seen.candidates, completed=seen.judged)

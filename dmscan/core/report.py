@@ -141,7 +141,7 @@ class ScanReport(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """How far a scan is, for a person who waits; `calls_left` is an estimate."""
+    """How far a scan is, for a person who waits; `calls_left` is an estimate, `seconds_left` what they take at the pace of now."""
 
     titles: int
     candidates: int
@@ -150,6 +150,7 @@ class Progress(Struct, frozen=True):
     sent: int
     sweeping: bool
     calls_left: int | None = None
+    seconds_left: int | None = None
 
 
 class Totals(Struct, frozen=True):

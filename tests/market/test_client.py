@@ -32,7 +32,7 @@ def offers(*ids: str, cursor: str = "", title: str = TITLE) -> httpx.Response:
 async def swept(market: Market, got: list[str] | None = None) -> list[str]:
     titles = [] if got is None else got
     async for page in market.catalogue(Game.CS2):
-        titles += [quote.title for quote in page.value]
+        titles += [quote.title for quote in page.quotes]
     return titles
 
 
@@ -42,12 +42,18 @@ async def swept(market: Market, got: list[str] | None = None) -> list[str]:
 async def test_the_catalogue_is_followed_to_its_empty_cursor():
     market, script = market_for(reply(sample("aggregated-prices-page-1")), reply(sample("aggregated-prices-page-2-last")))
     pages = [page async for page in market.catalogue(Game.CS2)]
-    assert [len(page.value) for page in pages] == [4, 1]
-    assert {page.at for page in pages} == {NOW}
+    assert [(len(page.quotes), page.cursor) for page in pages] == [(4, "c3ludGhldGljLXBhZ2UtMg=="), (1, "")]
+    assert {quote.at for page in pages for quote in page.quotes} == {NOW}
     assert script.bodies == [
         {"filter": {"game": "a8db", "includeP2p": False}, "limit": "100"},
         {"filter": {"game": "a8db", "includeP2p": False}, "limit": "100", "cursor": "c3ludGhldGljLXBhZ2UtMg=="},
     ]
+
+
+async def test_a_sweep_goes_on_from_a_cursor():
+    market, script = market_for(reply(sample("aggregated-prices-page-2-last")))
+    assert len([page async for page in market.catalogue(Game.CS2, "c3ludGhldGljLXBhZ2UtMg==")]) == 1
+    assert script.bodies[0]["cursor"] == "c3ludGhldGljLXBhZ2UtMg=="
 
 
 async def test_a_title_comes_once_in_a_sweep():
