@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+
+from msgspec.structs import replace
 
 from dmscan.cli.form import Lines
 from dmscan.cli.output import say
 from dmscan.cli.task import Task
 from dmscan.clock import Clock
-from dmscan.core.models import Opportunity
+from dmscan.core.models import Entry, Exit, Game, Opportunity
+from dmscan.core.money import Cents
 from dmscan.core.report import Progress, ScanReport, Trouble
 from dmscan.errors import DmscanError, OutputError
 from dmscan.render.text import visible
 
+Key = tuple[Game, str, str, Entry, Exit]
+
 
 class Desk:
-    """The scanner's listener. Output that fails ends the scan early but well: `broken` is raised when all is stored."""
+    """The scanner's listener. Output that fails ends the scan early but well: `broken` is raised when all is stored.
+
+    `earlier` are the net profits of the scan before, with --since-last: only what is new or better is shown.
+    """
 
     def __init__(self, task: Task, clock: Clock) -> None:
         self.scan_id = str(uuid.uuid4())
         self.troubles: list[Trouble] = []
         self.broken: OutputError | None = None
+        self.earlier: Mapping[Key, Cents] = {}
         self._task, self._clock = task, clock
         self._lines = Lines(task.form, self.scan_id, task.source)
         self._show: Callable[[Progress], None] = lambda _: None
@@ -42,7 +51,8 @@ class Desk:
         self._print(lambda: self._lines.begin(self._clock.seconds(), self._task.request))
 
     def found(self, opportunity: Opportunity) -> None:
-        self._print(lambda: self._lines.found(opportunity, self._clock.seconds()))
+        if self._is_news(opportunity):
+            self._print(lambda: self._lines.found(opportunity, self._clock.seconds()))
 
     def progress(self, progress: Progress) -> None:
         self._show(progress)
@@ -65,7 +75,8 @@ class Desk:
         """Prints the report. Raises OutputError or ReaderGone, also for what could not be printed meanwhile."""
         if self.broken:
             raise self.broken
-        self._task.form.show(report)
+        news = tuple(found for found in report.opportunities if self._is_news(found))
+        self._task.form.show(replace(report, opportunities=news))
 
     def tell_effort(self, report: ScanReport) -> None:
         """With --verbose: what the scan cost."""
@@ -88,6 +99,9 @@ class Desk:
         with Bar() as bar:
             self._show = bar.update
             yield
+
+    def _is_news(self, found: Opportunity) -> bool:
+        return found.key not in self.earlier or found.net_profit > self.earlier[found.key]
 
     @property
     def _prefix(self) -> str:

@@ -44,6 +44,7 @@ SCAN = {
     "--fields": Help("A,B,C", "Only these fields of each opportunity."),
     "--sort": Help("KEY", "profit-per-day, profit, roi, cost, days or title.", "profit-per-day"),
     "--limit": Help("N", "Most opportunities shown.", "20 in a table, else all"),
+    "--since-last": Help(None, "Show only what is new or better than in the last scan of the same request."),
     "--why": Help(None, "Name refused titles by reason."),
     "--fail-empty": Help(None, "Exit with 4 if nothing was found."),
     "--quiet": Help(None, "Nothing on stderr unless something is wrong."),

@@ -76,6 +76,8 @@ class Book:
         self._start = structs.replace(self._start, started_at=started_at, request=asked)
         if self.history:
             try:
+                if self._task.since_last:
+                    self._desk.earlier = await self.history.memory.last_found(asked) or {}
                 await self.history.begin(self._start)
             except HistoryError as error:
                 self._desk.trouble(error)

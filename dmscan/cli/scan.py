@@ -45,6 +45,7 @@ def scan(
     fields: Annotated[str | None, shown("--fields")] = None,
     sort: Annotated[str | None, shown("--sort", among=SORTS)] = None,
     limit: Annotated[int | None, shown("--limit")] = None,
+    since_last: Annotated[bool, shown("--since-last")] = False,
     why: Annotated[bool, shown("--why")] = False,
     fail_empty: Annotated[bool, shown("--fail-empty")] = False,
     quiet: flags.Quiet = False,
@@ -66,6 +67,7 @@ def scan(
       dmscan scan --title '*Redline*' --why   why were these refused?
       dmscan scan -f ndjson | jq .         one JSON object a line, as they are found
       dmscan scan -q -f none               from cron: store the finds, print nothing
+      dmscan scan -q -f csv --since-last   from cron: mail what is new or better
     """
     typed = dict(locals())
     from dmscan.cli.perform import perform

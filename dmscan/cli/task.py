@@ -36,6 +36,7 @@ class Task:
     fail_empty: bool
     quiet: bool
     verbose: bool
+    since_last: bool
     notes: tuple[str, ...] = ()
 
     @property
@@ -46,6 +47,8 @@ class Task:
 def task(typed: Mapping[str, Any]) -> Task:
     """Raises UsageError, SettingsError or OutputError, each naming what to change."""
     shown = form(typed)
+    if typed["since_last"] and typed["no_store"]:
+        raise UsageError("--since-last compares with stored scans, so it cannot go with --no-store.")
     planned = Task(
         request=structs.replace(scan_request(typed), limit=shown.limit),
         form=shown,
@@ -58,6 +61,7 @@ def task(typed: Mapping[str, Any]) -> Task:
         fail_empty=typed["fail_empty"],
         quiet=typed["quiet"],
         verbose=typed["verbose"],
+        since_last=typed["since_last"],
     )
     if planned.form.streams or planned.form.name == "none":
         planned = replace(planned, request=structs.replace(planned.request, recheck_s=None))

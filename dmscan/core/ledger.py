@@ -69,17 +69,19 @@ class Ledger:
         self._sample_units(evidence)
 
     def look_again(self, evidence: Evidence, verdicts: Mapping[Pair, Verdict]) -> None:
-        """Books new verdicts on a title that was found: what is no longer an opportunity is dropped, and refused for its new reason."""
+        """Books new verdicts on a title that was found: what is gone is dropped, what is left is as it is now, and nothing is added.
+
+        A pair that has lost all its finds is refused for its new reason, or as not confirmed if only a variant not found before passes.
+        """
         quote = evidence.quote
         before = [found for found in self.found if (found.game, found.title) == (quote.game, quote.title)]
         now = {found.key: found for verdict in verdicts.values() if isinstance(verdict, tuple) for found in verdict}
-        self.gone += sum(found.key not in now for found in before)
-        for pair in {(found.entry, found.exit) for found in before}:
+        kept = [now[found.key] for found in before if found.key in now]
+        self.gone += len(before) - len(kept)
+        for pair in {(found.entry, found.exit) for found in before} - {(found.entry, found.exit) for found in kept}:
             verdict = verdicts[pair]
-            if not isinstance(verdict, tuple):
-                self.refuse(pair, quote, verdict if isinstance(verdict, Reason) else Reason.NOT_CONFIRMED)
-        kept = {found.key for found in before} & now.keys()
-        self.found = [found for found in self.found if found not in before] + [now[key] for key in now if key in kept]
+            self.refuse(pair, quote, verdict if isinstance(verdict, Reason) else Reason.NOT_CONFIRMED)
+        self.found = [found for found in self.found if found not in before] + kept
 
     def close(self) -> None:
         """Decides on what is still held back, on the titles there are."""

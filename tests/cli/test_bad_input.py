@@ -52,6 +52,7 @@ def refused(dmscan: Dmscan, *arguments: str) -> tuple[int, str]:
         (["--fields", "titel"], ["titel", "title"]),
         (["--title", "@missing.txt"], ["--title", "missing.txt"]),
         (["--title", "@-", "--exclude", "@-"], ["--title", "--exclude", "stdin"]),
+        (["--since-last", "--no-store"], ["--since-last", "--no-store"]),
         (["--nope"], ["--nope"]),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from datetime import datetime
 from pathlib import Path
@@ -74,6 +75,22 @@ def test_a_limit_hides_rows_but_stores_them(dmscan: Dmscan, tmp_path: Path) -> N
     document = dmscan.scan("--db", str(database), "--limit", "2", "--sort", "profit")
     assert len(document["opportunities"]) == 2
     assert rows(database, "SELECT count(*) FROM opportunities")[0][0] > 2
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+def test_since_last_shows_only_what_is_new_or_better(dmscan: Dmscan, tmp_path: Path, form: str) -> None:
+    database = tmp_path / "history.db"
+    command = ("scan", "-f", form, "--since-last", "--db", str(database))
+    first = dmscan(*command).stdout
+    again = dmscan(*command).stdout
+    assert first.count('"opportunity_id"') > 3
+    assert again.count('"opportunity_id"') == 0
+    assert rows(database, "SELECT count(DISTINCT scan) FROM opportunities") == [(2,)]
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE opportunities SET net_profit_cents = 1, sell_cents = 1 + fee_cents + cost_cents WHERE id % 2")
+    connection.close()
+    better = dmscan(*command).stdout
+    assert 0 < better.count('"opportunity_id"') < first.count('"opportunity_id"')
 
 
 def test_a_killed_scan_is_known(dmscan: Dmscan, tmp_path: Path) -> None:
