@@ -51,6 +51,7 @@ class Market(confirm.Market, sweep.Market, tariff.Market, Protocol):
     @property
     def misses(self) -> int: ...
     def traffic(self) -> Traffic: ...
+    def forget(self, game: Game, title: str) -> None: ...
 
 
 class Memory(confirm.Memory, sweep.Memory, tariff.Memory, Protocol):
@@ -84,6 +85,7 @@ class Scan:
         self._swept: set[Game] = set()
         self._failures: Counter[Game] = Counter()
         self._share = CONFIRM_SHARE if request.recheck_s is not None else Fraction(1)
+        self._spare = Fraction(0)
         self._sweeping = True
         self.stop = asyncio.Event()
 
@@ -222,18 +224,24 @@ class Scan:
 
     async def _look_again(self) -> None:
         """Asks anew for the offers and targets of what is about to be shown, as far as a tenth of the calls so far goes."""
-        allowed = self._market.traffic().sent * (2 - CONFIRM_SHARE)
+        if self._ledger.judged == self._ledger.candidates:
+            # Relists held back are looked at too, as nothing more will come that could prove their units.
+            self._ledger.close()
+        self._spare = self._market.traffic().sent * (1 - CONFIRM_SHARE)
         shown = rank(self._ledger.found, self._request.sort)[: self._request.limit]
         waiting = iter(dict.fromkeys((found.game, found.title) for found in shown if found.confidence is Confidence.CONFIRMED))
-        await asyncio.gather(*(self._recheck(waiting, allowed) for _ in range(SIDE_BY_SIDE)))
+        await asyncio.gather(*(self._recheck(waiting) for _ in range(SIDE_BY_SIDE)))
 
-    async def _recheck(self, waiting: Iterable[tuple[Game, str]], allowed: Fraction) -> None:
+    async def _recheck(self, waiting: Iterable[tuple[Game, str]]) -> None:
         for key in waiting:
             candidate = self._kept[key]
             evidence = candidate.evidence
-            oldest = min(answer.at for answer in (evidence.offers, evidence.targets) if answer)
-            if self._clock.seconds() - oldest <= (self._request.recheck_s or 0) or self._market.traffic().sent >= allowed:
+            answers = [answer for answer in (evidence.offers, evidence.targets) if answer]
+            age = self._clock.seconds() - min(answer.at for answer in answers)
+            if age <= (self._request.recheck_s or 0) or len(answers) > self._spare:
                 continue
+            self._spare -= len(answers)
+            self._market.forget(*key)
             candidate.evidence = replace(evidence, offers=None, targets=None)
             try:
                 self._ledger.look_again(candidate.evidence, await self._confirmation.settle(candidate))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from dmscan.clock import Clock
@@ -12,7 +13,7 @@ from dmscan.core.models import Game, Quote, QuotePage, Stamped
 from dmscan.core.report import ScanRequest
 from dmscan.core.titles import TitleFilter
 from dmscan.core.wanted import is_wanted
-from dmscan.errors import MarketChanged
+from dmscan.errors import HistoryError, MarketChanged
 
 BATCH = 100
 SIDE_BY_SIDE = 4
@@ -84,7 +85,9 @@ class Sweep:
         batches = [near[start : start + BATCH] for start in range(0, len(near), BATCH)]
         for start in range(0, len(batches), SIDE_BY_SIDE):
             answers = (self._market.quotes(self._game, batch) for batch in batches[start : start + SIDE_BY_SIDE])
-            for answer in await asyncio.gather(*answers):
+            for answer in await asyncio.gather(*answers, return_exceptions=True):
+                if isinstance(answer, BaseException):
+                    raise answer
                 self._note(answer.value)
                 yield answer.value
 
@@ -98,9 +101,11 @@ class Sweep:
         return answer.value if len(answer.value) == len(titles) else ()
 
     async def _state(self) -> SweepState:
-        if self._memory is None or self._request.fresh:
-            return SweepState()
-        return await self._memory.sweep_state(self._game)
+        """A history that cannot be read only costs a full sweep; that it cannot is told when it is written."""
+        if self._memory and not self._request.fresh:
+            with suppress(HistoryError):
+                return await self._memory.sweep_state(self._game)
+        return SweepState()
 
     def _note(self, quotes: tuple[Quote, ...], state: SweepState | None = None) -> None:
         if self._memory is None:

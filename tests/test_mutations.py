@@ -12,6 +12,8 @@ import pytest
 
 import dmscan
 
+pytestmark = pytest.mark.long
+
 PACKAGE = Path(dmscan.__file__).parent
 TESTS = Path(__file__).parent
 EQUALITY = f"{TESTS / 'test_equality.py'}::test_a_scan"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from dmscan.core.fees import ASSUMED
+from dmscan.core.judge import Verdict
 from dmscan.core.ledger import EXAMPLES, Ledger
-from dmscan.core.models import Entry, Evidence, Exit, Game, Need, Reason, Stamped
+from dmscan.core.models import Entry, Evidence, Exit, Game, Need, Opportunity, Reason, Stamped
 from dmscan.core.units import LEAST_SAMPLE, SAMPLE
 from dmscan.errors import ExitCode, HistoryError, MarketUnavailable
 
-from make import NOW, make_opportunity, make_quote, make_relist, make_request, make_sale
+from make import NOW, TITLE, make_leg, make_opportunity, make_quote, make_relist, make_request, make_sale
 from strategies import RENEWABLE
 
 INSTANT, RELIST = (Entry.OFFER, Exit.INSTANT), (Entry.OFFER, Exit.RELIST)
@@ -106,3 +107,58 @@ def test_the_same_trouble_is_one_entry_with_a_count():
         (ExitCode.NO_DATA, Game.CS2, "last-sales", 1),
         (ExitCode.NOT_STORED, None, "", 1),
     ]
+
+
+# --- the second look ----------------------------------------------------------------------------------------------------------
+
+
+PHASE_1, RUBY = make_opportunity(phase="phase-1"), make_opportunity(phase="ruby")
+CHEAPER = make_relist(legs=(make_leg(ask=2000, sell=2570, fee=257, target=None),))
+
+
+def looked_again(*before: Opportunity, **verdicts: Verdict) -> Ledger:
+    """A ledger with these finds of one title and one of another, after a second look at the first; the scan saw two titles."""
+    book, _ = ledger()
+    book._units_proved = True
+    both = {pair: tuple(found for found in before if found.exit is pair[1]) for pair in (INSTANT, RELIST)}
+    book.settle(evidence(), {pair: found or Reason.TOO_SLOW for pair, found in both.items()})
+    book.settle(evidence(), {INSTANT: (make_opportunity(title="other"),), RELIST: Reason.TOO_SLOW})
+    book.look_again(evidence(), {INSTANT: verdicts["instant"], RELIST: verdicts["relist"]})
+    for pair in (INSTANT, RELIST):
+        titles = {found.title for found in book.found if found.exit is pair[1]}
+        assert len(titles) + book.rejected[pair].total() == 2
+    assert any(found.title == "other" for found in book.found)
+    return book
+
+
+def of_title(book: Ledger) -> list[Opportunity]:
+    return [found for found in book.found if found.title == TITLE]
+
+
+def test_a_find_that_is_gone_is_dropped_counted_and_refused_for_its_new_reason():
+    book = looked_again(make_opportunity(), make_relist(), instant=Reason.NO_COMPATIBLE_BID, relist=(make_relist(),))
+    assert (of_title(book), book.gone) == ([make_relist()], 1)
+    assert book.rejected == {INSTANT: {Reason.NO_COMPATIBLE_BID: 1}, RELIST: {Reason.TOO_SLOW: 1}}
+
+
+def test_a_find_that_changed_is_shown_as_it_is_now():
+    book = looked_again(make_opportunity(), make_relist(), instant=(make_opportunity(),), relist=(CHEAPER,))
+    assert (of_title(book), book.gone) == ([make_opportunity(), CHEAPER], 0)
+
+
+def test_of_two_variants_the_one_that_is_gone_is_dropped_and_the_title_is_not_refused():
+    book = looked_again(PHASE_1, RUBY, instant=(RUBY,), relist=Reason.TOO_SLOW)
+    assert (of_title(book), book.gone) == ([RUBY], 1)
+    assert book.rejected[INSTANT] == {}
+
+
+def test_a_second_look_adds_neither_a_variant_nor_an_exit():
+    book = looked_again(PHASE_1, instant=(PHASE_1, RUBY), relist=(make_relist(),))
+    assert (of_title(book), book.gone) == ([PHASE_1], 0)
+    assert book.rejected[RELIST] == {Reason.TOO_SLOW: 2}
+
+
+def test_a_title_of_which_only_a_variant_not_found_before_would_pass_is_not_confirmed():
+    book = looked_again(PHASE_1, instant=(RUBY,), relist=Reason.TOO_SLOW)
+    assert (of_title(book), book.gone) == ([], 1)
+    assert book.rejected[INSTANT] == {Reason.NOT_CONFIRMED: 1}

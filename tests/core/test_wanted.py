@@ -57,7 +57,9 @@ def test_above_prices_without_an_end_every_ask_is_near():
     assert is_wanted(known(ask=10**9, bid=None), make_request())
 
 
-@pytest.mark.parametrize(("ask", "bid", "wanted"), [(100, 299, False), (100, 300, True), (100, None, False), (5000, 4999, False), (5000, 5000, True)])
+@pytest.mark.parametrize(
+    ("ask", "bid", "wanted"), [(100, 299, False), (100, 300, True), (100, None, False), (5000, 4999, False), (5000, 5000, True)]
+)
 def test_a_bid_at_or_above_ask_and_least_price_is_wanted_however_far_the_ask(ask, bid, wanted):
     assert is_wanted(known(ask=ask, bid=bid), LEVEL) is wanted
 
