@@ -21,13 +21,12 @@ from dmscan.core.memory import Known
 from dmscan.core.models import Confidence, Evidence, Exit, FeeTable, Game, Need, Opportunity, Quote, Reason
 from dmscan.core.outlook import closed_for_now, promise
 from dmscan.core.rank import rank
-from dmscan.core.report import Pair, Progress, ScanReport, ScanRequest, ScanStats, Traffic
+from dmscan.core.report import SWEEP_SHARE, Pair, Progress, ScanReport, ScanRequest, ScanStats, Traffic
 from dmscan.core.titles import TitleFilter
 from dmscan.errors import BudgetSpent, ClockSkewed, HistoryError, MarketChanged, MarketError, MarketRefused, MarketUnavailable
 from dmscan.sweep import Sweep
 from dmscan.tariff import Tariff
 
-SWEEP_SHARE = Fraction(6, 10)
 CONFIRM_SHARE = Fraction(9, 10)
 SIDE_BY_SIDE = 8
 FAILURES_IN_A_ROW = 3

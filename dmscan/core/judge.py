@@ -7,8 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from dmscan.core.instant import judge_instant, judge_quote
-from dmscan.core.models import Evidence, Exit, FeeAt, Need, Opportunity, Quote, Reason, Rules
-from dmscan.core.money import Cents
+from dmscan.core.models import Evidence, Exit, FeeAt, Need, Opportunity, Reason, Rules
 from dmscan.core.relist import judge_relist
 from dmscan.core.report import Pair
 
@@ -33,8 +32,3 @@ def passes_if_renewed(verdict: Verdict, evidence: Evidence, rules: Rules) -> boo
     if not isinstance(verdict, Reason) or not evidence.fees.rows or evidence.offers is None or rules.fee_at is FeeAt.NOW:
         return False
     return isinstance(judge_relist(evidence, msgspec.structs.replace(rules, fee_at=FeeAt.NOW)), tuple)
-
-
-def promise(quote: Quote) -> Cents:
-    """How promising a candidate looks before anything is confirmed: what lies between ask and bid, in cents."""
-    return (quote.bid or 0) - (quote.ask or 0)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import reduce
 
+from dmscan.core.fees import DAY
 from dmscan.core.models import Offer, Reason, Rules
 from dmscan.core.rules import band_of, later
-
-DAY = 86400
 
 
 def lock_days(offer: Offer, now: int) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from dmscan.core.fees import most_proceeds
+from dmscan.core.fees import DAY, most_proceeds
 from dmscan.core.games import has_phases
 from dmscan.core.memory import Known, SalesOutlook
 from dmscan.core.models import Exit, FeeSchedule, Quote, Reason, Rules, Sale, Stamped
 from dmscan.core.money import Cents
 from dmscan.core.report import Pair
 from dmscan.core.rules import refusal_at_best
-from dmscan.core.sales import DAY, newest_offers, support
+from dmscan.core.sales import newest_offers, support
 
 LONGEST_PUT_OFF = 7 * DAY
 SALES_TO_WAIT_FOR = 5

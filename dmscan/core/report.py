@@ -13,6 +13,9 @@ from dmscan.errors import ExitCode, most_specific
 
 Pair = tuple[Entry, Exit]
 
+SWEEP_SHARE = Fraction(6, 10)
+"""At most 60 % of a budget goes to the sweep (design chapter 4)."""
+
 
 class ScanRequest(Struct, frozen=True):
     """One scan as asked for. `levels` and the limits are as typed; `rules` is what follows from them.

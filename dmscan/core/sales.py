@@ -7,12 +7,12 @@ from fractions import Fraction
 
 from msgspec import Struct
 
+from dmscan.core.fees import DAY
 from dmscan.core.models import Sale, SaleKind
 from dmscan.core.money import Cents
 
 ROWS_ASKED = 20
 MONTH = 30 * 86400
-DAY = 86400
 
 
 class Support(Struct, frozen=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ import stamina
 from msgspec.structs import replace
 
 from dmscan.clock import Clock
-from dmscan.core.report import Traffic
+from dmscan.core.report import SWEEP_SHARE, Traffic
 from dmscan.errors import BudgetSpent, MarketError, MarketUnavailable, SettingsError
 from dmscan.market.endpoints import Call, Endpoint
 from dmscan.market.exchange import Client, Exchange, NoAnswer, Outgoing, Reply, Watch, open_client
@@ -28,8 +27,6 @@ from dmscan.market.traffic import Meter
 ATTEMPTS = 3
 ATTEMPT_S = 20.0
 SWEEP = (Endpoint.PRICES, Endpoint.FEES)
-SWEEP_SHARE = Fraction(6, 10)
-"""At most 60 % of a budget of requests goes to the sweep (design chapter 4)."""
 JITTER_S = 0.4
 """The longest wait before another attempt (reliability.md chapter 3); its turn comes on top."""
 IN_FLIGHT_S = 45.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from dmscan.core.judge import judge, next_need, passes_if_renewed, promise
+from dmscan.core.judge import judge, next_need, passes_if_renewed
 from dmscan.core.models import Confidence, Entry, Exit, FeeAt, Need, Reason
 
-from make import make_opportunity, make_quote, make_rules
+from make import make_opportunity, make_rules
 from strategies import RENEWABLE
 
 INSTANT, RELIST = (Entry.OFFER, Exit.INSTANT), (Entry.OFFER, Exit.RELIST)
@@ -52,8 +52,3 @@ def test_a_title_passes_if_renewed_if_only_the_end_of_its_reduced_fee_refuses_it
     assert passes_if_renewed(Reason.BELOW_MIN_PROFIT, evidence, asked) is passes
     assert not passes_if_renewed((make_opportunity(),), evidence, asked)
     assert not passes_if_renewed(Need.OFFERS, evidence, asked)
-
-
-@pytest.mark.parametrize(("ask", "bid", "cents"), [(1000, 1200, 200), (1000, 900, -100), (None, 900, 900), (1000, None, -1000)])
-def test_a_candidate_promises_what_lies_between_ask_and_bid(ask, bid, cents):
-    assert promise(make_quote(ask=ask, bid=bid)) == cents
