@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from dmscan.clock import Clock
+from dmscan.core.calls import BATCH, is_full_sweep_due, titles_named
 from dmscan.core.memory import Known, SweepState
 from dmscan.core.models import Game, Quote, QuotePage, Stamped
 from dmscan.core.report import ScanRequest
 from dmscan.core.titles import TitleFilter
 from dmscan.core.wanted import is_wanted
 from dmscan.errors import HistoryError, MarketChanged
+from dmscan.patience import once_more
 
-BATCH = 100
 SIDE_BY_SIDE = 4
-GLOB_MARKS = frozenset("*?[")
 
 
 class Market(Protocol):
@@ -53,7 +54,7 @@ class Sweep:
             return
         state = await self._state()
         missing = dict(known)
-        if not known or state.cursor or self._clock.seconds() - state.full_at >= self._request.full_sweep_every_s:
+        if not known or is_full_sweep_due(state, self._clock.seconds(), self._request):
             async for page in self._catalogue(state.cursor):
                 for quote in page.quotes:
                     missing.pop(quote.title, None)
@@ -66,16 +67,20 @@ class Sweep:
             yield quotes
 
     async def _catalogue(self, cursor: str) -> AsyncIterator[QuotePage]:
-        """From where the last sweep was cut; a cursor that no longer holds leads back to the beginning."""
+        """From where the last sweep was cut; a cursor that no longer holds leads back to the beginning.
+
+        A page that did not come is asked for once more, because without it all that follow are lost.
+        """
         pages = self._market.catalogue(self._game, cursor)
-        try:
-            yield await anext(pages)
-        except MarketChanged:
-            if not cursor:
-                raise
-            pages = self._market.catalogue(self._game)
-        async for page in pages:
-            yield page
+        with suppress(StopAsyncIteration):
+            try:
+                yield await once_more(pages.__anext__)
+            except MarketChanged:
+                if not cursor:
+                    raise
+                pages = self._market.catalogue(self._game)
+            while True:
+                yield await once_more(pages.__anext__)
 
     async def _rest(self, titles: Sequence[Known]) -> AsyncIterator[tuple[Quote, ...]]:
         """Batches of the titles that matter, the oldest quotes first; the others as remembered."""
@@ -84,7 +89,7 @@ class Sweep:
         yield tuple(one.quote for one in titles if one.quote.title not in asked)
         batches = [near[start : start + BATCH] for start in range(0, len(near), BATCH)]
         for start in range(0, len(batches), SIDE_BY_SIDE):
-            answers = (self._market.quotes(self._game, batch) for batch in batches[start : start + SIDE_BY_SIDE])
+            answers = (once_more(partial(self._market.quotes, self._game, batch)) for batch in batches[start : start + SIDE_BY_SIDE])
             for answer in await asyncio.gather(*answers, return_exceptions=True):
                 if isinstance(answer, BaseException):
                     raise answer
@@ -93,10 +98,10 @@ class Sweep:
 
     async def _named(self) -> tuple[Quote, ...]:
         """The quotes of titles named without a glob, if the market knows them all by just these names."""
-        titles = dict.fromkeys(self._request.titles)
-        if not titles or any(set(title) & GLOB_MARKS for title in titles):
+        titles = titles_named(self._request)
+        if not titles:
             return ()
-        answer = await self._market.quotes(self._game, tuple(titles))
+        answer = await self._market.quotes(self._game, titles)
         self._note(answer.value)
         return answer.value if len(answer.value) == len(titles) else ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from dmscan.clock import Clock
@@ -11,6 +12,7 @@ from dmscan.core.fees import ASSUMED, DAY, fixed
 from dmscan.core.models import FeeTable, Game, Stamped
 from dmscan.core.report import ScanRequest
 from dmscan.errors import ClockSkewed, DmscanError, HistoryError, MarketError, MarketRefused
+from dmscan.patience import once_more
 
 
 class Market(Protocol):
@@ -66,7 +68,7 @@ class Tariff:
         return None
 
     async def _asked(self, game: Game) -> FeeTable:
-        answer = await self._market.fees(game)
+        answer = await once_more(partial(self._market.fees, game))
         if self._memory:
             self._memory.note_fees(game, answer)
         return answer.value

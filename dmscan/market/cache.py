@@ -35,6 +35,8 @@ OFFERS = Span(256, 20)
 """20 seconds at the documented ten requests a second; 40 offers of each title take 4 MB."""
 TARGETS = Span(512, 20)
 """20 seconds at the documented twenty requests a second; 20 targets of each title take 1 MB."""
+QUOTES = Span(64, 15)
+"""15 seconds at four batches a second; those of 100 quotes each take 3 MB."""
 MOST_QUOTES = 4096
 """2 MB, if nobody else holds the quotes; those of all 25,000 titles would take 12 MB."""
 
@@ -111,12 +113,27 @@ class Elapsed:
         return self._total
 
 
-class CachedMarket:
-    """Market with a memory. The catalogue and quotes are always asked for; the stamps of all other answers tell their age.
+class Watched:
+    """A catalogue of which every page is looked at in passing."""
 
-    Fees are kept until the UTC day ends, sales for 30 minutes, offers and targets for 20 seconds or until the title's quote
-    changes: the number that comes with a quote is part of their key, so that what was asked under another quote, whether kept
-    or still on its way, is never found again.
+    def __init__(self, pages: AsyncIterator[QuotePage], look: Callable[[Sequence[Quote]], None]) -> None:
+        self._pages, self._look = pages, look
+
+    def __aiter__(self) -> AsyncIterator[QuotePage]:
+        return self
+
+    async def __anext__(self) -> QuotePage:
+        page = await anext(self._pages)
+        self._look(page.quotes)
+        return page
+
+
+class CachedMarket:
+    """Market with a memory. The catalogue is always asked for; the stamps of all other answers tell their age.
+
+    Fees are kept until the UTC day ends, sales for 30 minutes, the quotes of a batch for 15 seconds, offers and targets for 20 or
+    until the title's quote changes: the number that comes with a quote is part of their key, so that what was asked under another
+    quote, whether kept or still on its way, is never found again.
     """
 
     def __init__(self, market: Market, clock: Clock) -> None:
@@ -126,17 +143,22 @@ class CachedMarket:
         self._sales = Kept[Stamped[tuple[Sale, ...]]](SALES, timer)
         self._offers = Kept[Stamped[tuple[Offer, ...]]](OFFERS, timer)
         self._targets = Kept[Stamped[tuple[Target, ...]]](TARGETS, timer)
+        self._quotes = Kept[Stamped[tuple[Quote, ...]]](QUOTES, timer)
         self._numbers = itertools.count()
         self._unseen = next(self._numbers)
         self._seen: dict[tuple[Game, str], tuple[Quote | None, int]] = {}
 
     @property
+    def _all(self) -> tuple[Kept[Any], ...]:
+        return (self._fees, self._sales, self._offers, self._targets, self._quotes)
+
+    @property
     def hits(self) -> int:
-        return sum(kept.hits for kept in (self._fees, self._sales, self._offers, self._targets))
+        return sum(kept.hits for kept in self._all)
 
     @property
     def misses(self) -> int:
-        return sum(kept.misses for kept in (self._fees, self._sales, self._offers, self._targets))
+        return sum(kept.misses for kept in self._all)
 
     async def fees(self, game: Game) -> Stamped[FeeTable]:
         return await self._fees.get((game, self._clock.seconds() // 86_400), partial(self._market.fees, game))
@@ -150,13 +172,11 @@ class CachedMarket:
     async def targets(self, game: Game, title: str) -> Stamped[tuple[Target, ...]]:
         return await self._targets.get(self._key(game, title), partial(self._market.targets, game, title))
 
-    async def catalogue(self, game: Game, cursor: str = "") -> AsyncIterator[QuotePage]:
-        async for page in self._market.catalogue(game, cursor):
-            self._look(page.quotes)
-            yield page
+    def catalogue(self, game: Game, cursor: str = "") -> AsyncIterator[QuotePage]:
+        return Watched(self._market.catalogue(game, cursor), self._look)
 
     async def quotes(self, game: Game, titles: Sequence[str]) -> Stamped[tuple[Quote, ...]]:
-        answer = await self._market.quotes(game, titles)
+        answer = await self._quotes.get((game, *titles), partial(self._market.quotes, game, titles))
         self._look(answer.value)
         return answer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Offer, Quote, QuotePage, Sale, SaleKind, Stamped, Target
@@ -18,8 +18,34 @@ CATALOGUE_PAGES = 5000
 OFFER_PAGES = 100
 FEE_PAGES = 100
 BATCH = 100
+OLDER_KINDS = {SaleKind.TARGET: "Order"}
+"""What the edition of July 2026 calls a kind of sales (dmarket-api.md chapter 3.4)."""
 
 T = TypeVar("T")
+
+
+class Catalogue:
+    """The pages of a game's quotes. An error leaves it where it is: whoever goes on asks for the same page again.
+
+    MarketUnavailable if the list repeats or does not end.
+    """
+
+    def __init__(self, ask: Callable[[str], Awaitable[Stamped[Page[Quote]]]], cursor: str) -> None:
+        self._ask, self._cursor = ask, cursor
+        self._received: int | None = None
+        self._trail, self._seen = Trail(Endpoint.PRICES, CATALOGUE_PAGES), SeenTitles()
+
+    def __aiter__(self) -> Catalogue:
+        return self
+
+    async def __anext__(self) -> QuotePage:
+        if self._received is not None:
+            if not self._trail.after(self._cursor, self._received):
+                raise StopAsyncIteration
+            self._received = None
+        page = (await self._ask(self._cursor)).value
+        self._cursor, self._received = page.cursor, page.received
+        return QuotePage(tuple(quote for quote in page.rows if self._seen.is_new(quote.title)), page.cursor)
 
 
 class Market:
@@ -55,16 +81,9 @@ class Market:
         """Close the connections once what is in flight has had a moment to land."""
         await self._transport.close()
 
-    async def catalogue(self, game: Game, cursor: str = "") -> AsyncIterator[QuotePage]:
-        """Page by page from `cursor` on the quotes of all titles, each once. MarketUnavailable if the list repeats or does not end."""
-        trail, seen = Trail(Endpoint.PRICES, CATALOGUE_PAGES), SeenTitles()
-        while True:
-            page = await self._prices(game, None, cursor)
-            onward = page.value.cursor
-            yield QuotePage(tuple(quote for quote in page.value.rows if seen.is_new(quote.title)), onward)
-            cursor = trail.after(onward, page.value.received)
-            if not cursor:
-                return
+    def catalogue(self, game: Game, cursor: str = "") -> Catalogue:
+        """Page by page from `cursor` on the quotes of all titles, each once."""
+        return Catalogue(lambda onward: self._prices(game, None, onward), cursor)
 
     async def quotes(self, game: Game, titles: Sequence[str]) -> Stamped[tuple[Quote, ...]]:
         """The quotes of these titles as far as the market knows them; the stamp is the last answer's."""
@@ -96,9 +115,9 @@ class Market:
         return _rows(await self._ask(call, lambda answer: wire.targets(title, answer)))
 
     async def sales(self, game: Game, title: str, kind: SaleKind = SaleKind.OFFER) -> Stamped[tuple[Sale, ...]]:
-        """The newest 20 sales of one kind, newest first."""
-        query = (("gameId", wire.GAME_IDS[game]), ("title", title), ("limit", "20"), ("txOperationType", kind.value))
-        page = await self._ask(Call(Endpoint.SALES, query=query), lambda answer: wire.sales(kind, answer))
+        """The newest 20 sales of one kind, newest first; on a 400 or 404 the older name of sales into bids is tried once."""
+        older = _sales_call(game, title, OLDER_KINDS[kind]) if kind in OLDER_KINDS else None
+        page = await self._ask(_sales_call(game, title, kind, older), lambda answer: wire.sales(kind, answer))
         return Stamped(tuple(sorted(page.value.rows, key=lambda sale: -sale.at)), page.at)
 
     async def fees(self, game: Game) -> Stamped[FeeTable]:
@@ -140,6 +159,11 @@ class Market:
         page = await self._transport.ask(call, lambda answer: Stamped(read(answer), answer.at))
         self.skipped += page.value.skipped
         return page
+
+
+def _sales_call(game: Game, title: str, kind: str, older: Call | None = None) -> Call:
+    query = (("gameId", wire.GAME_IDS[game]), ("title", title), ("limit", "20"), ("txOperationType", kind))
+    return Call(Endpoint.SALES, query=query, older=older)
 
 
 def _offers_query(game: Game, title: str) -> list[tuple[str, str]]:

@@ -22,16 +22,17 @@ class Trail:
     def after(self, cursor: str, received: int) -> str:
         """The cursor of the next page, "" at the end: no cursor, or a second empty page in a row.
 
-        MarketUnavailable if the list turns in circles or does not end.
+        MarketUnavailable if the list turns in circles or does not end, and again whenever it is asked once more.
         """
-        self._empty = 0 if received else self._empty + 1
-        if not cursor or self._empty == 2:
+        empty = 0 if received else self._empty + 1
+        if not cursor or empty == 2:
             return ""
         if cursor in self._seen:
             raise MarketUnavailable(f"The market's list of {self._endpoint} repeats itself.", self._endpoint)
-        self._seen.add(cursor)
-        if len(self._seen) >= self._max_pages or len(cursor) > LONGEST_CURSOR:
+        if len(self._seen) + 1 >= self._max_pages or len(cursor) > LONGEST_CURSOR:
             raise MarketUnavailable(f"The market's list of {self._endpoint} does not end.", self._endpoint)
+        self._seen.add(cursor)
+        self._empty = empty
         return cursor
 
 

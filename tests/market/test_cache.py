@@ -6,7 +6,6 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from contextlib import aclosing
 from types import SimpleNamespace
 from typing import Any
 
@@ -99,7 +98,8 @@ class Scene(SimpleNamespace):
 
     async def look(self, way: str = "quotes") -> None:
         if way == "quotes":
-            await self.market.quotes(Game.CS2, list(self.desk.sides))
+            # In another batch each time, because the same one is kept for a while.
+            await self.market.quotes(Game.CS2, [*self.desk.sides, f"unheard of {self.desk.asked['quotes']}"])
         else:
             assert [page async for page in self.market.catalogue(Game.CS2)]
 
@@ -347,6 +347,19 @@ async def test_another_game_title_or_kind_of_sale_is_another_question(scene: Sce
     assert scene.desk.asked == {"fees": 2, "sales": 8, "offers": 4, "targets": 4}
 
 
+async def test_the_quotes_of_a_batch_are_kept_for_fifteen_seconds(scene: Scene):
+    batch = [TITLE, OTHER]
+    first = await scene.market.quotes(Game.CS2, batch)
+    scene.hands.move(14.9)
+    assert await scene.market.quotes(Game.CS2, batch) is first
+    await scene.market.quotes(Game.CS2, [TITLE])
+    await scene.market.quotes(Game.RUST, batch)
+    scene.hands.move(0.2)
+    await scene.market.quotes(Game.CS2, batch)
+    assert scene.desk.asked == {"quotes": 4}
+    assert (scene.market.hits, scene.market.misses) == (1, 4)
+
+
 # What a quote and a re-check drop
 
 
@@ -464,8 +477,8 @@ async def test_the_rest_is_the_markets_own(scene: Scene):
     market = scene.market._market
     assert scene.market.skew_s is None
     assert await scene.market.balance() == 12345
-    async with aclosing(scene.market.catalogue(Game.CS2)) as pages:
-        assert [quote.title for quote in (await anext(pages)).quotes] == [TITLE]
+    pages = scene.market.catalogue(Game.CS2)
+    assert [quote.title for quote in (await anext(pages)).quotes] == [TITLE]
     assert (scene.market.signed, scene.market.skipped, scene.market.warning) == (True, 0, "")
     assert scene.market.pace == market.pace > 0
     assert scene.market.traffic() == market.traffic()
