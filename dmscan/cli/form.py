@@ -36,13 +36,21 @@ class Form:
     color: bool
     streams: bool
 
+    @property
+    def width(self) -> int:
+        """Cells of a line."""
+        return shutil.get_terminal_size((WIDTH_OFF_A_TERMINAL, 24)).columns
+
     def show(self, report: ScanReport) -> None:
         """Prints a finished scan. Raises OutputError or ReaderGone."""
         if self.name == "none":
             return
         kept = report.opportunities[: self.limit]
         shown = replace(report, opportunities=kept, hidden=len(report.opportunities) - len(kept))
-        text = document.line_finished(shown) if self.streams else self._whole(shown)
+        self.write(document.line_finished(shown) if self.streams else self._whole(shown))
+
+    def write(self, text: str) -> None:
+        """Raises OutputError or ReaderGone."""
         if self.file:
             write_file(self.file, text)
         else:
@@ -56,11 +64,10 @@ class Form:
         if self.name == "table":
             from dmscan.render import table
 
-            width = shutil.get_terminal_size((WIDTH_OFF_A_TERMINAL, 24)).columns
             return (
-                table.as_columns(report, self.fields, width, self.color)
+                table.as_columns(report, self.fields, self.width, self.color)
                 if self.fields
-                else table.as_table(report, width, self.color, self.why)
+                else table.as_table(report, self.width, self.color, self.why)
             )
         from dmscan.render import tabular
 

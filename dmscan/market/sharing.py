@@ -123,8 +123,23 @@ def board_for(folder: Path | None, source: str, account: str, clock: Clock) -> B
     """The board of an account ("ip" without a key) at a source; not shared without a folder."""
     if folder is None:
         return Board()
+    return SharedBoard(_path(folder, source, account), clock)
+
+
+def last_lanes(folder: Path | None, source: str, account: str, clock: Clock) -> Lanes:
+    """What the processes of an account knew last, read without making or locking the file; nothing if it cannot be read."""
+    path = folder and _path(folder, source, account)
+    try:
+        records = path.read_bytes() if path and path.is_file() else b""
+    except OSError:
+        return Lanes()
+    now = clock.monotonic()
+    return Lanes({name: _decoded(records[place * _SIZE :][:_SIZE], now) for name, place in _PLACES.items()})
+
+
+def _path(folder: Path, source: str, account: str) -> Path:
     name = hashlib.sha256(f"{source}\n{account}".encode()).hexdigest()[:32]
-    return SharedBoard(folder / f"{name}.pace", clock)
+    return folder / f"{name}.pace"
 
 
 def _open(path: Path) -> int:

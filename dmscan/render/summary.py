@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 
 from dmscan.core.models import Reason
 from dmscan.core.rank import totals
 from dmscan.core.report import Example, Pair, ScanReport, ScanRequest
 from dmscan.render.records import limits
-from dmscan.render.text import age, dollars, percent, plural, share, title, visible
+from dmscan.render.text import age, dollars, minute, percent, plural, share, title, visible
 from dmscan.render.words import REMEDIES, reason_words
 
 NEAREST = 3
@@ -18,12 +17,12 @@ NEAREST = 3
 
 def heading(scan: ScanReport) -> tuple[list[str], list[str]]:
     """What was asked and of whom; how far the scan came and at what cost."""
-    moment = datetime.fromtimestamp(scan.finished_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     source = visible(scan.source).removeprefix("https://")
-    return [source, *_question(scan.request), *_fees(scan), moment], [*_reach(scan), *_effort(scan)]
+    return [source, *question(scan.request), *_fees(scan), minute(scan.finished_at)], [*_reach(scan), *_effort(scan)]
 
 
-def _question(asked: ScanRequest) -> Iterator[str]:
+def question(asked: ScanRequest) -> Iterator[str]:
+    """What was asked for, in short parts."""
     low, high, min_roi = limits(asked)
     yield ", ".join(asked.games)
     if asked.levels:

@@ -77,6 +77,11 @@ def iso(unix: int) -> str:
     return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def minute(unix: int) -> str:
+    """Unix seconds → "2026-11-24 06:00 UTC"."""
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def plural(count: int, noun: str) -> str:
     """1 → "1 title", 25112 → "25,112 titles"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
