@@ -15,6 +15,7 @@ from platformdirs import user_data_path, user_state_path
 from dmscan.errors import SettingsError
 
 API_URL = "https://api.dmarket.com"
+CONNECTIONS, MOST_CONNECTIONS = 20, 100
 _KEY_NAMES = ("DMARKET_PUBLIC_KEY", "DMARKET_SECRET_KEY")
 
 
@@ -43,12 +44,15 @@ class Settings:
     """`keys` is the pair (public, secret), `None` without one; `database` is the history file.
 
     `state` is the folder that all processes of the user share, `None` for a market that nobody else asks.
+    At most `connections` requests are under way at a time; `http2` asks for that protocol.
     """
 
     api_url: str
     keys: tuple[str, Secret] | None
     database: Path
     state: Path | None = None
+    connections: int = CONNECTIONS
+    http2: bool = False
 
     @property
     def keys_may_be_sent(self) -> bool:

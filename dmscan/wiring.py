@@ -8,11 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from dmscan.clock import Clock
+from dmscan.core.calls import Speed
+from dmscan.market import speed
 from dmscan.market.cache import CachedMarket
 from dmscan.market.client import Market
-from dmscan.market.exchange import open_client
+from dmscan.market.exchange import Pool, open_client
 from dmscan.market.pacing import Pacer
-from dmscan.market.sharing import board_for
+from dmscan.market.sharing import board_for, last_lanes
 from dmscan.market.signing import Signer, load_keys, new_pair
 from dmscan.market.transport import Transport
 from dmscan.settings import Secret, Settings
@@ -44,11 +46,21 @@ async def open_market(
     key = signer(settings)
     board = board_for(settings.state, settings.api_url, key.public if key else "ip", clock)
     pacer = Pacer(clock, rate, signed=key is not None, board=board)
-    market = CachedMarket(Market(Transport(open_client(), settings.api_url, key, pacer, clock, max_requests)), clock)
+    client = open_client(pool=Pool(settings.connections, settings.http2))
+    market = CachedMarket(Market(Transport(client, settings.api_url, key, pacer, clock, max_requests)), clock)
     try:
         yield market
     finally:
         await market.close()
+
+
+def expected_speed(settings: Settings, rate: Fraction | None, clock: Clock) -> tuple[Speed, Speed | None]:
+    """How fast the market should let itself be asked, and how fast at the least if `rate` does not set it; nothing is sent."""
+    if rate:
+        return speed.set_speed(rate), None
+    key = signer(settings)
+    lanes = last_lanes(settings.state, settings.api_url, key.public if key else "ip", clock)
+    return speed.expected_speed(lanes, clock.monotonic(), signed=key is not None), speed.STARTING if key else None
 
 
 def peak_memory_mb() -> int:

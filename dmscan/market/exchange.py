@@ -2,6 +2,7 @@
 
 A request that was sent is never cancelled, because a cancelled one may keep its pool slot for ever.
 Whoever stops waiting abandons it, and a client with too many abandoned requests is replaced.
+Over HTTP/2 so is one any of whose answers broke off, as HTTP/1.1 drops the connection of such an answer.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import functools
 import logging
 import ssl
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
+import httpcore
 import httpx
 from msgspec import Struct
 
@@ -22,9 +25,10 @@ from dmscan.market.endpoints import only_reads
 POOL = 20
 MAX_BODY = 8 * 2**20
 TIMEOUTS = httpx.Timeout(15, connect=5)
-
-
-Client = httpx.AsyncClient
+BOARDING_S = 1.0
+"""So long a request that opens a connection of its own lets the next one wait; a host that cannot be reached is asked once a second."""
+GOING = ("http11.send_request_headers.started", "http2.send_request_headers.complete")
+"""When a request goes on the wire. Over HTTP/2 nobody may wait between its number and its headers: the next would take the same number."""
 
 
 class NoAnswer(Exception):
@@ -38,16 +42,16 @@ class NoAnswer(Exception):
 
 
 class Watch(Struct, frozen=True):
-    """Told when a request has to open a connection, and when it goes on the wire."""
+    """Told when a request has to wait for a connection and for how many seconds the next should let it, and when it goes on the wire."""
 
-    connecting: Callable[[], None]
+    connecting: Callable[[float], None]
     sending: Callable[[], Awaitable[None]]
 
     async def trace(self, event: str, _: object) -> None:
         """What httpcore calls at each step of an exchange."""
         if event == "connection.connect_tcp.started":
-            self.connecting()
-        elif event == "http11.send_request_headers.started":
+            self.connecting(BOARDING_S)
+        elif event in GOING:
             await self.sending()
 
 
@@ -74,28 +78,61 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def open_client(transport: httpx.AsyncBaseTransport | None = None) -> Client:
-    """A client with every trap closed: no redirects (keys would travel), no proxies or CA files from the environment, no HTTP/2."""
-    for name in ("httpx", "httpcore"):
+class Pool(Struct, frozen=True):
+    """How many requests may be under way, each on a connection of its own or all on one of HTTP/2 where the market speaks that."""
+
+    size: int = POOL
+    http2: bool = False
+
+    @property
+    def limits(self) -> httpx.Limits:
+        """Half as many again for the requests that nobody waits for any more."""
+        return httpx.Limits(max_connections=self.size + self.size // 2, max_keepalive_connections=self.size, keepalive_expiry=30)
+
+    @property
+    def breaks(self) -> tuple[type[Exception], ...]:
+        """What a broken answer raises; over HTTP/2 httpcore lets some errors through as they are."""
+        known = (httpx.HTTPError, httpx.StreamError, zlib.error)
+        if not self.http2:
+            return known
+        from h2.exceptions import H2Error  # noqa: PLC0415 - an extra
+
+        return (*known, httpcore.ConnectionNotAvailable, H2Error)
+
+
+USUAL = Pool()
+
+
+class Client(httpx.AsyncClient):
+    """A client with every trap closed: no redirects (keys would travel), no proxies or CA files from the environment."""
+
+    def __init__(self, pool: Pool, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        super().__init__(
+            transport=transport,
+            verify=_tls(),
+            trust_env=False,
+            follow_redirects=False,
+            http2=pool.http2,
+            timeout=TIMEOUTS,
+            limits=pool.limits,
+            headers={"User-Agent": f"dmscan/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"},
+        )
+        self.pool, self.breaks = pool, pool.breaks
+
+
+def open_client(transport: httpx.AsyncBaseTransport | None = None, pool: Pool = USUAL) -> Client:
+    """A client, by default over HTTP/1.1; the libraries below keep URLs and headers to themselves. ImportError for HTTP/2 without h2."""
+    for name in ("httpx", "httpcore", "hpack"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return Client(
-        transport=transport,
-        verify=_tls(),
-        trust_env=False,
-        follow_redirects=False,
-        http2=False,
-        timeout=TIMEOUTS,
-        limits=httpx.Limits(max_connections=POOL, max_keepalive_connections=POOL, keepalive_expiry=30),
-        headers={"User-Agent": f"dmscan/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"},
-    )
+    return Client(pool, transport)
 
 
 class Exchange:
-    """Sends over one client; `fresh` makes the next one when half of the pool is lost to abandoned requests."""
+    """Sends over one client; `fresh` makes the next one, by default one with the same pool."""
 
-    def __init__(self, client: Client, fresh: Callable[[], Client] = open_client) -> None:
+    def __init__(self, client: Client, fresh: Callable[[], Client] | None = None) -> None:
         self._client = client
-        self._fresh = fresh
+        self._fresh = fresh or functools.partial(open_client, pool=client.pool)
         self._flying: set[asyncio.Task[Reply]] = set()
         self._abandoned: set[asyncio.Task[Reply]] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -112,7 +149,7 @@ class Exchange:
             raise RuntimeError(f"{request.method} {target.path} is not one of the reading endpoints.")
         task = asyncio.create_task(_exchange(self._client, target, request, limit_s))
         self._flying.add(task)
-        task.add_done_callback(self._landed)
+        task.add_done_callback(functools.partial(self._landed, self._client))
         try:
             await asyncio.wait({task}, timeout=limit_s)
         finally:
@@ -126,21 +163,23 @@ class Exchange:
         """Give what is in flight a moment, then close; what is left may be cancelled because its pool goes with it."""
         if self._flying:
             await asyncio.wait(self._flying, timeout=grace_s)
-        for task in (*self._flying, *self._closing):
-            task.cancel()
-        await asyncio.gather(*self._flying, *self._closing, return_exceptions=True)
+        await _cancelled(self._flying)
+        await _cancelled(self._closing)
         await self._client.aclose()
 
-    def _landed(self, task: asyncio.Task[Reply]) -> None:
+    def _landed(self, client: Client, task: asyncio.Task[Reply]) -> None:
         self._flying.discard(task)
         self._abandoned.discard(task)
-        if not task.cancelled():
-            task.exception()
+        if not task.cancelled() and task.exception() and client.pool.http2 and client is self._client:
+            self._renew()
 
     def _abandon(self, task: asyncio.Task[Reply]) -> None:
         self._abandoned.add(task)
-        if 2 * len(self._abandoned) < POOL:
-            return
+        if 2 * len(self._abandoned) >= self._client.pool.size:
+            self._renew()
+
+    def _renew(self) -> None:
+        """The next requests go over another client; the one so far is closed once all that it carries has landed."""
         closing = asyncio.create_task(_close_when_idle(self._client, set(self._flying)))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
@@ -148,9 +187,17 @@ class Exchange:
         self._abandoned = set()
 
 
+async def _cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    ended = tuple(tasks)
+    for task in ended:
+        task.cancel()
+    await asyncio.gather(*ended, return_exceptions=True)
+
+
 async def _close_when_idle(client: Client, flying: set[asyncio.Task[Reply]]) -> None:
     try:
-        await asyncio.wait(flying)
+        if flying:
+            await asyncio.wait(flying)
     finally:
         await client.aclose()
 
@@ -160,6 +207,9 @@ async def _exchange(client: Client, target: httpx.URL, request: Outgoing, limit_
         # The clock of httpx starts anew with every byte, so the body has a limit of its own.
         deadline = asyncio.get_running_loop().time() + limit_s
         traced = {"trace": request.watch.trace} if request.watch else {}
+        if request.watch and client.pool.http2:
+            # Many may wait for one connection and go together when it stands, so until then one does.
+            request.watch.connecting(limit_s)
         sent = client.build_request(request.method, target, headers=dict(request.headers), content=request.body, extensions=traced)
         response = await client.send(sent, stream=True)
         try:
@@ -168,7 +218,7 @@ async def _exchange(client: Client, target: httpx.URL, request: Outgoing, limit_
             await response.aclose()
     except httpx.TimeoutException as error:
         raise NoAnswer("did not answer in time", timed_out=True) from error
-    except (httpx.HTTPError, httpx.StreamError, zlib.error) as error:
+    except client.breaks as error:
         raise _no_answer(error) from error
     return Reply(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
 

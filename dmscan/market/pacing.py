@@ -25,8 +25,8 @@ Lesson = Callable[[Lane, float], Pace]
 
 LOOK_S = 0.2
 """How long to sleep before looking whether another task or process has changed the pace."""
-BOARDING_S = 1.0
-"""So long a request that opens a connection lets the next one wait; a host that cannot be reached is asked once a second."""
+LATE_S = 0.005
+"""A request that goes so much after its turn is counted at its true moment."""
 
 
 class Turn(Struct, frozen=True):
@@ -86,7 +86,7 @@ class Pacer:
         self._own = AsyncLimiter(1, 1 / self._explicit) if self._explicit else None
         self._queues = {group: asyncio.Lock() for group in self._terms}
         self._given: Counter[Group] = Counter()
-        self._boarding: set[Turn] = set()
+        self._boarding: dict[Turn, float] = {}
 
     @property
     def warning(self) -> str:
@@ -109,13 +109,14 @@ class Pacer:
             async with self._queues[group]:
                 return await self._turn(group)
 
-    def connecting(self, turn: Turn) -> None:
-        """The request has to open a connection first."""
-        self._boarding.add(turn)
+    def connecting(self, turn: Turn, patience_s: float) -> None:
+        """The request has to wait for a connection first; the next one lets it for so many seconds."""
+        self._boarding[turn] = max(self._boarding.get(turn, 0.0), turn.at + patience_s)
 
     async def sending(self, turn: Turn) -> None:
-        """The request goes on the wire; if it had to connect, this is its true moment."""
-        if turn not in self._boarding:
+        """The request goes on the wire; if it had to wait for a connection, this is its true moment."""
+        if turn not in self._boarding or self._clock.monotonic() - turn.at < LATE_S:
+            self.over(turn)
             return
 
         def move(lanes: Lanes) -> None:
@@ -124,7 +125,7 @@ class Pacer:
                 lanes[name] = lanes[name].moved(turn.at, now)
 
         await self._board.change(move)
-        self._boarding.discard(turn)
+        self.over(turn)
 
     async def answered(self, turn: Turn, headers: Mapping[str, str]) -> None:
         """The market answered other than with 429."""
@@ -145,8 +146,8 @@ class Pacer:
         )
 
     def over(self, turn: Turn) -> None:
-        """The request was answered, or never will be."""
-        self._boarding.discard(turn)
+        """Nobody waits for the request to go any more."""
+        self._boarding.pop(turn, None)
 
     def close(self) -> None:
         self._board.close()
@@ -184,4 +185,4 @@ class Pacer:
         return Claim(now, 0, held=False)
 
     def _must_let_board(self, group: Group, now: float) -> bool:
-        return any((self._explicit or turn.group is group) and now - turn.at < BOARDING_S for turn in self._boarding)
+        return any((self._explicit or turn.group is group) and now < until for turn, until in self._boarding.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from dmscan.clock import Clock
 from dmscan.core.report import SWEEP_SHARE, Traffic
 from dmscan.errors import BudgetSpent, MarketError, MarketUnavailable, SettingsError
 from dmscan.market.endpoints import Call, Endpoint
-from dmscan.market.exchange import Client, Exchange, NoAnswer, Outgoing, Reply, Watch, open_client
+from dmscan.market.exchange import Client, Exchange, NoAnswer, Outgoing, Reply, Watch
 from dmscan.market.pacing import Pacer, Turn
 from dmscan.market.page import Answer
 from dmscan.market.retries import RetryBudget
@@ -39,7 +40,7 @@ stamina.instrumentation.set_on_retry_hooks([])
 
 @dataclass(slots=True)
 class Transport:
-    """Asks the market at `base_url`. `fresh` opens the client that replaces one whose pool is half lost; `attempt_s` in seconds.
+    """Asks the market at `base_url`, with as many requests under way as the client's pool has places; `attempt_s` in seconds.
 
     Reading calls only. SettingsError if a signer would send its key anywhere but to api.dmarket.com or loopback.
     """
@@ -51,8 +52,8 @@ class Transport:
     clock: Clock
     max_requests: int | None = None
     attempt_s: float = ATTEMPT_S
-    fresh: Callable[[], Client] = open_client
     _exchange: Exchange = field(init=False)
+    _places: asyncio.Semaphore = field(init=False)
     _meter: Meter = field(init=False, default_factory=Meter)
     _retries: RetryBudget = field(init=False, default_factory=RetryBudget)
     _dated: tuple[str, float] = field(init=False, default=("", 0.0))
@@ -60,7 +61,8 @@ class Transport:
     def __post_init__(self) -> None:
         if self.signer and not _may_see_keys(self.base_url):
             raise SettingsError("Keys are sent only to https://api.dmarket.com and to loopback; unset the keys or DMSCAN_API_URL.")
-        self._exchange = Exchange(self.http, self.fresh)
+        self._exchange = Exchange(self.http)
+        self._places = asyncio.Semaphore(self.http.pool.size)
 
     @property
     def signed(self) -> bool:
@@ -97,16 +99,18 @@ class Transport:
         left = IN_FLIGHT_S
         async for attempt in stamina.retry_context(_may_help, attempts=ATTEMPTS, timeout=None, wait_initial=0, wait_jitter=JITTER_S):
             with attempt:
-                turn = await self._turn(call)
-                self._meter.retries += attempt.num > 1
-                try:
-                    return await self._attempt(call, read, turn, min(self.attempt_s, left))
-                except Refusal as why:
-                    why.again = why.again and attempt.num < ATTEMPTS and self._retries.grant(timed_out=why.timed_out)
-                    raise
-                finally:
-                    self.pacer.over(turn)
-                    left = max(1.0, left - (self.clock.monotonic() - turn.at))
+                # Whose turn has come must not wait for a connection: several would go together when one is free.
+                async with self._places:
+                    turn = await self._turn(call)
+                    self._meter.retries += attempt.num > 1
+                    try:
+                        return await self._attempt(call, read, turn, min(self.attempt_s, left))
+                    except Refusal as why:
+                        why.again = why.again and attempt.num < ATTEMPTS and self._retries.grant(timed_out=why.timed_out)
+                        raise
+                    finally:
+                        self.pacer.over(turn)
+                        left = max(1.0, left - (self.clock.monotonic() - turn.at))
         raise AssertionError
 
     async def _turn(self, call: Call) -> Turn:

@@ -184,9 +184,12 @@ def test_a_refused_rate_is_not_raised_by_asking_for_it():
 # Rising
 
 
-@pytest.mark.parametrize(("limit", "growth"), [(10, 1.5), (None, 1.15)])
-def test_a_busy_second_raises_the_rate_and_less_so_without_headers(limit, growth):
-    assert after_answer(busy(), ITEMS, Shown(limit), 102, 102.1).rate == pytest.approx(4 * growth)
+@pytest.mark.parametrize(
+    ("seen", "rate"),
+    [(Shown(10, 6), 7), (Shown(10, 2), 5), (Shown(10, 1), 4.6), (Shown(10), 4.6), (Shown(), 4.6), (Shown(10, 9), 8.5), (Shown(10, 99), 9)],
+)
+def test_a_busy_second_raises_the_rate_by_half_the_room_that_is_shown_and_a_little_without(seen, rate):
+    assert after_answer(busy(), ITEMS, seen, 102, 102.1).rate == pytest.approx(rate)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +199,7 @@ def test_a_busy_second_raises_the_rate_and_less_so_without_headers(limit, growth
         (busy(rate=8.9), ITEMS, 8.9),
         (busy(rate=4.0, limit=5), ITEMS, 4.5),
         (busy(rate=4.5, limit=5), ITEMS, 4.5),
-        (busy(rate=4.0, limit=5), Terms(10, 8), 5),
+        (busy(rate=4.5, limit=5), Terms(10, 8), 5),
         (busy(rate=4.0), Terms(10, 4), 4),
         (busy(rate=4.0, ceiling=4.4), ITEMS, 4 * 1.05 ** (1 / 60)),
     ],

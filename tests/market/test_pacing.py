@@ -6,9 +6,10 @@ import asyncio
 from fractions import Fraction
 
 import pytest
-from runs import MUTE, SILENT, Plan, Road, Run, fullest, run
 
 from benchmarks import simulated
+from benchmarks.pace import ROWS, case_of
+from benchmarks.runs import MUTE, SILENT, Plan, Road, Run, fullest, run
 from dmscan.clock import Clock
 from dmscan.market.endpoints import Endpoint
 from dmscan.market.pacing import Pacer, Stopwatch
@@ -54,6 +55,19 @@ def test_a_limit_half_as_high_as_documented_is_found_without_headers(ask, manner
     done = run(Plan(limit=limit, asks=(ask,), manners=manners))
     assert 0 < done.refused <= 0.02
     assert done.served >= 0.7 * limit
+
+
+@pytest.mark.parametrize(("ask", "limit"), [("sales", 6), ("offers", 10), ("targets", 20)])
+def test_a_documented_limit_is_used_to_95_percent_within_the_first_minute(ask, limit):
+    done = run(Plan(asks=(ask,), seconds=60))
+    assert within(done, limit)
+    assert 0.95 * 0.9 * limit <= done.served <= 0.9 * limit
+
+
+def test_a_scan_uses_the_limit_that_binds_it_within_the_first_minute():
+    (use, *_) = case_of(ROWS[1], "a scan").uses
+    assert use.share >= 0.95
+    assert (use.refused, use.fullest) == (0, 6)
 
 
 # Never too many

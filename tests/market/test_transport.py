@@ -11,8 +11,8 @@ from fractions import Fraction
 
 import httpx
 import pytest
-from cert import throw_away_certificate
 
+from benchmarks.tls_server import throw_away_certificate
 from dmscan.clock import Clock
 from dmscan.errors import (
     BudgetSpent,
@@ -26,7 +26,7 @@ from dmscan.errors import (
 )
 from dmscan.market import wire
 from dmscan.market.endpoints import ROUTES, Call, Endpoint, only_reads
-from dmscan.market.exchange import MAX_BODY, POOL, Exchange, NoAnswer, Outgoing, Reply, Watch, open_client
+from dmscan.market.exchange import MAX_BODY, POOL, Exchange, NoAnswer, Outgoing, Pool, Reply, Watch, open_client
 from dmscan.market.pacing import Pacer
 from dmscan.market.sharing import ACCOUNT
 from dmscan.market.statuses import pause_asked, refusal
@@ -249,7 +249,7 @@ async def test_a_request_tells_when_it_connects_and_when_it_goes():
         exchange = Exchange(open_client())
         for _ in range(2):
             await exchange.send(
-                Outgoing("GET", f"{url}/account/v1/balance", {}, watch=Watch(lambda: told.append("connecting"), sending)), 5
+                Outgoing("GET", f"{url}/account/v1/balance", {}, watch=Watch(lambda _: told.append("connecting"), sending)), 5
             )
         await exchange.close()
     assert told == ["connecting", "sending", "sending"]
@@ -528,6 +528,47 @@ async def test_at_half_the_pool_abandoned_a_new_client_takes_over():
         await _pool_is_free(exchange, url)
         await exchange.close(grace_s=0)
         assert all(client.is_closed for client in opened)
+
+
+async def test_requests_do_not_gather_before_a_small_pool_and_then_go_together():
+    at = []
+
+    async def handler(reader, writer):
+        while True:
+            await request_head(reader)
+            at.append(WALL.monotonic())
+            await asyncio.wait({asyncio.create_task(asyncio.Event().wait())}, timeout=1.2 if len(at) <= 2 else 0)
+            writer.write(http(GOOD))
+
+    async with raw_server(handler) as url:
+        client = open_client(pool=Pool(2))
+        transport = Transport(client, url, signer(), Pacer(Clock(), Fraction(10)), WALL)
+        assert await asyncio.gather(*[transport.ask(BALANCE, wire.balance) for _ in range(14)]) == [12345] * 14
+        await transport.close()
+    assert all(later - earlier > 0.9 for earlier, later in zip(at, at[10:], strict=False))
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+async def test_abandoned_requests_take_no_place_from_those_that_are_waited_for(size):
+    lost, heads, together = (size - 1) // 2, [], asyncio.Barrier(size)
+
+    async def handler(reader, writer):
+        heads.append(await request_head(reader))
+        if len(heads) <= lost:
+            await reader.read()
+        await together.wait()
+        writer.write(http(GOOD))
+
+    async with raw_server(handler) as url:
+        exchange = Exchange(open_client(pool=Pool(size)))
+        request = Outgoing("GET", f"{url}/account/v1/balance", {})
+        for _ in range(lost):
+            with pytest.raises(NoAnswer):
+                await exchange.send(request, 0.05)
+        replies = await asyncio.gather(*[exchange.send(request, 5) for _ in range(size)])
+        assert {reply.status for reply in replies} == {200}
+        assert exchange.abandoned == lost
+        await exchange.close(grace_s=0)
 
 
 async def test_a_caller_who_leaves_does_not_stop_the_request():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,29 +18,35 @@ import httpx
 
 from benchmarks import simulated
 from dmscan.clock import Clock
-from dmscan.core.models import Game
-from dmscan.core.report import Traffic
+from dmscan.core.models import Entry, Exit, Game, Opportunity, Rules
+from dmscan.core.report import Progress, ScanRequest, Traffic
+from dmscan.core.rules import price_bands
 from dmscan.errors import MarketError
+from dmscan.market.cache import CachedMarket
 from dmscan.market.client import Market
 from dmscan.market.exchange import open_client
 from dmscan.market.pacing import Pacer
 from dmscan.market.sharing import board_for
 from dmscan.market.signing import load_keys, new_pair
 from dmscan.market.transport import Transport
-from dmscan.sandbox.server import Entry, Manners, Request, Response, Sandbox
+from dmscan.sandbox.server import Entry as Logged
+from dmscan.sandbox.server import Manners, Request, Response, Sandbox
 from dmscan.sandbox.world import World
+from dmscan.scanner import Scan
 
 BORN = 1_764_000_000
 KIND = Manners()
 SILENT = Manners(limit_headers=False)
 MUTE = Manners(limit_headers=False, retry_after=False)
 
+EVERYTHING = ScanRequest((Game.CS2,), (Entry.OFFER,), tuple(Exit), Rules(price_bands()), deadline_s=0)
+
 Storm = Callable[[float], bool]
 
 
 @cache
-def world() -> World:
-    return World(3, BORN, 5, ("cs2",))
+def world(titles: int) -> World:
+    return World(3, BORN, titles, ("cs2",), crossed="usual", keep=titles)
 
 
 @dataclass
@@ -80,7 +88,10 @@ class Travelling(httpx.AsyncBaseTransport):
 
 @dataclass(frozen=True)
 class Plan:
-    """`rates` has one entry for each process (None: the adaptive pace), `limit` replaces the market's documented ones."""
+    """`rates` has one entry for each process (None: the adaptive pace), `limit` replaces the market's documented ones.
+
+    `workers` ask for each of `asks` all the time; "scan" is one whole scan instead.
+    """
 
     rates: Sequence[int | None] = (None,)
     limit: int | None = None
@@ -92,14 +103,19 @@ class Plan:
     storm: Storm = lambda _: False
     road: Callable[[], Road] = Road
     beside: Callable[[], Any] | None = None
+    titles: int = 5
 
 
 @dataclass(frozen=True)
 class Run:
     plan: Plan
-    log: Sequence[Entry]
+    log: Sequence[Logged]
     traffic: Sequence[Traffic]
     paces: Sequence[float]
+
+    def first(self, seconds: int) -> Run:
+        """What there was of it by then."""
+        return replace(self, plan=replace(self.plan, seconds=seconds), log=[entry for entry in self.log if entry.at < seconds])
 
     @property
     def refused(self) -> float:
@@ -116,8 +132,8 @@ class Run:
 
 
 def fullest(times: Sequence[float], span: float = 1.0) -> int:
-    """The most that ever came within a second, its end not counted."""
-    return max(sum(begin <= time < begin + span for time in times[place : place + 500]) for place, begin in enumerate(times))
+    """The most that ever came within a second, its end not counted; `times` are in order."""
+    return max(bisect_left(times, begin + span) - place for place, begin in enumerate(times))
 
 
 def run(plan: Plan) -> Run:
@@ -126,16 +142,16 @@ def run(plan: Plan) -> Run:
 
 async def _run(plan: Plan) -> Run:
     clock, pair = simulated.moving(BORN), new_pair()
-    sandbox = Sandbox(world(), clock, rate=plan.limit, manners=plan.manners)
+    sandbox = Sandbox(world(plan.titles), clock, rate=plan.limit, manners=plan.manners)
 
     def respond(request: Request) -> Response:
         if not plan.storm(clock.monotonic()):
             return sandbox.respond(request)
-        sandbox.log.append(Entry(clock.monotonic(), request.method, request.target, "", 429))
+        sandbox.log.append(Logged(clock.monotonic(), request.method, request.target, "", 429))
         return Response(429, [("Retry-After", "1")] * plan.manners.retry_after)
 
     markets = [_market(plan, respond, clock, rate, pair) for rate in plan.rates]
-    work = [asyncio.create_task(_ask(market, name)) for market in markets for name in plan.asks for _ in range(plan.workers)]
+    work = [asyncio.create_task(job) for market in markets for name in plan.asks for job in _jobs(plan, market, clock, name)]
     if plan.beside:
         work.append(asyncio.create_task(plan.beside()))
     await asyncio.wait(work, timeout=plan.seconds)
@@ -154,13 +170,22 @@ def _market(plan: Plan, respond: Callable[[Request], Response], clock: Clock, ra
     return Market(Transport(open_client(Travelling(respond, plan.road())), "http://127.0.0.1", load_keys(*pair), pacer, clock))
 
 
-async def _ask(market: Market, name: str) -> None:
-    titles = _titles()
-    while True:
+def _jobs(plan: Plan, market: Market, clock: Clock, name: str) -> Iterator[Coroutine[Any, Any, Any]]:
+    if name == "scan":
+        yield Scan(EVERYTHING, CachedMarket(market, clock), clock, _Nobody()).run("run", "sandbox")
+    else:
+        yield from (_ask(market, name, plan.titles) for _ in range(plan.workers))
+
+
+async def _ask(market: Market, name: str, titles: int) -> None:
+    for title in cycle(title.title for title in world(titles).titles_of("cs2")):
         with suppress(MarketError):
-            await getattr(market, name)(Game.CS2, next(titles))
+            await (market.fees(Game.CS2) if name == "fees" else getattr(market, name)(Game.CS2, title))
 
 
-def _titles() -> Iterator[str]:
-    while True:
-        yield from (title.title for title in world().titles_of("cs2"))
+class _Nobody:
+    def found(self, opportunity: Opportunity) -> None:
+        pass
+
+    def progress(self, progress: Progress) -> None:
+        pass
