@@ -12,18 +12,19 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from dmscan.clock import Clock
+from dmscan.core.calls import sales_since
 from dmscan.core.judge import Verdict, judge, next_need
 from dmscan.core.memory import Known, SalesOutlook
-from dmscan.core.models import Evidence, Game, Need, Offer, Reason, Sale, Stamped, Target
-from dmscan.core.money import Cents
-from dmscan.core.outlook import sales_outlook
+from dmscan.core.models import Evidence, Game, Need, Offer, Reason, Sale, SaleKind, Stamped, Target
+from dmscan.core.outlook import Promise, sales_outlook
 from dmscan.core.report import Pair, ScanRequest
-from dmscan.errors import HistoryError
+from dmscan.errors import HistoryError, MarketError
 
 Place = tuple[int, int]
 """Where a candidate stands: its promise, negative so that the best sorts first, and a running number."""
 NO_MORE: Place = (2**62, -1)
 """Sorts behind every candidate."""
+LAST = NO_MORE[0] - 1
 
 
 class Market(Protocol):
@@ -31,7 +32,7 @@ class Market(Protocol):
 
     @property
     def signed(self) -> bool: ...
-    async def sales(self, game: Game, title: str) -> Stamped[tuple[Sale, ...]]: ...
+    async def sales(self, game: Game, title: str, kind: SaleKind = ...) -> Stamped[tuple[Sale, ...]]: ...
     async def targets(self, game: Game, title: str) -> Stamped[tuple[Target, ...]]: ...
     async def offers(self, game: Game, title: str) -> Stamped[tuple[Offer, ...]]: ...
 
@@ -39,17 +40,22 @@ class Market(Protocol):
 class Memory(Protocol):
     """The sales that outlive a scan."""
 
-    async def sales(self, game: Game, title: str, since: int) -> Stamped[tuple[Sale, ...]] | None: ...
+    async def sales(self, game: Game, title: str, since: int, kind: SaleKind = ...) -> Stamped[tuple[Sale, ...]] | None: ...
     def note_sales(self, game: Game, title: str, answer: Stamped[tuple[Sale, ...]], outlook: SalesOutlook) -> None: ...
+    def note_fills(self, game: Game, title: str, answer: Stamped[tuple[Sale, ...]]) -> None: ...
 
 
 @dataclass(slots=True)
 class Candidate:
-    """A title that passed the quote rules; `closed` are the pairs that remembered sales have decided for now."""
+    """A title that passed the quote rules; `closed` are the pairs that remembered sales have decided for now.
+
+    `failure` is what kept the market from answering the last time.
+    """
 
     evidence: Evidence
     known: Known | None = None
     closed: Mapping[Pair, Reason] = field(default_factory=dict)
+    failure: MarketError | None = None
 
     @property
     def key(self) -> tuple[Game, str]:
@@ -75,45 +81,50 @@ class Confirmation:
         return self.verdicts(candidate)
 
     async def _answered(self, candidate: Candidate, need: Need) -> Evidence:
+        evidence = candidate.evidence
         if need is Need.SALES:
-            return replace(candidate.evidence, sales=await self._sales(candidate))
+            return replace(evidence, sales=await self._sales(candidate, SaleKind.OFFER))
+        if need is Need.FILLS:
+            return replace(evidence, fills=await self._sales(candidate, SaleKind.TARGET))
         if need is Need.TARGETS:
-            return replace(candidate.evidence, targets=await self._market.targets(*candidate.key))
-        return replace(candidate.evidence, offers=await self._market.offers(*candidate.key))
+            return replace(evidence, targets=await self._market.targets(*candidate.key))
+        return replace(evidence, offers=await self._market.offers(*candidate.key))
 
-    async def _remembered(self, candidate: Candidate) -> Stamped[tuple[Sale, ...]] | None:
-        known = candidate.known.sales if candidate.known else None
-        since = self._clock.seconds() - self._request.max_age_s + self._request.deadline_s
-        if self._memory is None or known is None or known.asked_at < since:
-            return None
-        # A history that cannot be read only costs a call; that it cannot is told when the titles are recalled or stored.
-        with suppress(HistoryError):
-            return await self._memory.sales(*candidate.key, since)
-        return None
-
-    async def _sales(self, candidate: Candidate) -> Stamped[tuple[Sale, ...]]:
+    async def _sales(self, candidate: Candidate, kind: SaleKind) -> Stamped[tuple[Sale, ...]]:
         """The sales as remembered, if they will still be young enough when they are printed; else asked for."""
-        remembered = await self._remembered(candidate)
+        remembered = await self._remembered(candidate, kind)
         if remembered:
             self.reused += 1
             return remembered
-        answer = await self._market.sales(*candidate.key)
-        if self._memory:
+        answer = await self._market.sales(*candidate.key, kind)
+        if self._memory and kind is SaleKind.OFFER:
             self._memory.note_sales(*candidate.key, answer, sales_outlook(answer))
+        elif self._memory:
+            self._memory.note_fills(*candidate.key, answer)
         return answer
+
+    async def _remembered(self, candidate: Candidate, kind: SaleKind) -> Stamped[tuple[Sale, ...]] | None:
+        since = sales_since(self._request, self._clock.seconds())
+        known = candidate.known
+        if self._memory is None or known is None or (kind is SaleKind.OFFER and (known.sales is None or known.sales.asked_at < since)):
+            return None
+        # A history that cannot be read only costs a call; that it cannot is told when the titles are recalled or stored.
+        with suppress(HistoryError):
+            return await self._memory.sales(*candidate.key, since, kind)
+        return None
 
 
 class Line:
     """Candidates waiting, the most promising first. Under a budget those that promise little wait until `release`."""
 
-    def __init__(self, eager: Cents) -> None:
+    def __init__(self, eager: Promise) -> None:
         self._eager = eager
         self._queue: asyncio.PriorityQueue[Place] = asyncio.PriorityQueue()
         self._later: list[Place] = []
         self._candidates: dict[Place, Candidate] = {}
         self._places = count()
 
-    def add(self, candidate: Candidate, promise: Cents) -> None:
+    def add(self, candidate: Candidate, promise: Promise) -> None:
         place = (-promise, next(self._places))
         self._candidates[place] = candidate
         if promise < self._eager:
@@ -142,6 +153,12 @@ class Line:
     def put_back(self, place: Place) -> None:
         """For whoever had to leave it."""
         self._queue.put_nowait(place)
+
+    def put_last(self, place: Place) -> None:
+        """For whoever could not get an answer: it is another's turn first."""
+        again = (LAST, next(self._places))
+        self._candidates[again] = self._candidates.pop(place)
+        self._queue.put_nowait(again)
 
     def done(self, place: Place) -> None:
         del self._candidates[place]

@@ -13,13 +13,14 @@ from msgspec.structs import replace
 
 from dmscan import confirm, sweep, tariff
 from dmscan.clock import Clock
-from dmscan.confirm import Candidate, Confirmation, Line
+from dmscan.confirm import Candidate, Confirmation, Line, Place
+from dmscan.core.calls import CONFIRM_SHARE, is_budgeted, put_off
 from dmscan.core.fees import DAY, describe
 from dmscan.core.judge import Verdict
 from dmscan.core.ledger import Ledger
 from dmscan.core.memory import Known
-from dmscan.core.models import Confidence, Evidence, Exit, FeeTable, Game, Need, Opportunity, Quote, Reason
-from dmscan.core.outlook import closed_for_now, promise
+from dmscan.core.models import Confidence, Evidence, FeeTable, Game, Need, Opportunity, Quote, Reason
+from dmscan.core.outlook import CENT, promise
 from dmscan.core.rank import rank
 from dmscan.core.report import SWEEP_SHARE, Pair, Progress, ScanReport, ScanRequest, ScanStats, Traffic
 from dmscan.core.titles import TitleFilter
@@ -27,12 +28,13 @@ from dmscan.errors import BudgetSpent, ClockSkewed, HistoryError, MarketChanged,
 from dmscan.sweep import Sweep
 from dmscan.tariff import Tariff
 
-CONFIRM_SHARE = Fraction(9, 10)
+CONFIRMING = ("last-sales", "targets-by-title", "v2/offers")
+"""The endpoints that verdicts ask."""
 SIDE_BY_SIDE = 8
 FAILURES_IN_A_ROW = 3
-EAGER = 25
-"""Cents a call: under a budget, what promises less waits until the whole sweep has shown what is best."""
-EPISODE = 2**40
+EAGER = 25 * CENT
+"""Under a budget, what promises less a call waits until the whole sweep has shown what is best."""
+EPISODE = 2**60
 """Added to the promise of a title that was an opportunity within a day: open episodes are confirmed first."""
 
 
@@ -74,10 +76,10 @@ class Scan:
     def __init__(self, request: ScanRequest, market: Market, clock: Clock, listener: Listener, memory: Memory | None = None) -> None:
         self._request, self._market, self._clock, self._listener, self._memory = request, market, clock, listener, memory
         self._filter = TitleFilter(request.titles, request.exclude)
-        self._ledger = Ledger(request, listener.found)
+        self._ledger = Ledger(request, listener.found, signed=market.signed)
         self._tariff = Tariff(request, market, memory, clock, self._ledger.trouble)
         self._confirmation = Confirmation(request, market, memory, clock)
-        self._line = Line(EAGER if self._budgeted else 0)
+        self._line = Line(EAGER if is_budgeted(request) else 0)
         self._kept: dict[tuple[Game, str], Candidate] = {}
         self._fees: dict[Game, FeeTable] = {}
         self._open_titles: frozenset[tuple[Game, str]] = frozenset()
@@ -106,10 +108,6 @@ class Scan:
         self._close()
         report = self._report(scan_id, source, started)
         return replace(report, stats=replace(report.stats, elapsed_ms=round(1000 * (self._clock.monotonic() - began))))
-
-    @property
-    def _budgeted(self) -> bool:
-        return bool(self._request.deadline_s or self._request.max_requests)
 
     async def _until(self, began: float, share: Fraction, work: Iterable[Awaitable[None]]) -> None:
         """Lets the work go on side by side until it is done, that share of the time is over or `stop` is set."""
@@ -160,24 +158,17 @@ class Scan:
             for pair in self._request.pairs:
                 ledger.refuse(pair, quote, Reason.EXCLUDED)
             return
-        candidate = Candidate(Evidence(quote, fees.schedule(quote.title)), known)
+        fast_bids = known is not None and known.has_fast_bids
+        candidate = Candidate(Evidence(quote, fees.schedule(quote.title), fast_bids=fast_bids), known)
         verdicts = self._confirmation.verdicts(candidate)
         needs = [pair for pair, verdict in verdicts.items() if isinstance(verdict, Need)]
-        candidate.closed = self._closed(candidate, needs)
+        candidate.closed = put_off(needs, known, (quote, candidate.evidence.fees), self._request)
         ledger.candidates += bool(needs)
         if len(candidate.closed) < len(needs):
             self._enqueue(candidate, [pair for pair in needs if pair not in candidate.closed])
             return
         ledger.judged += bool(needs)
         ledger.settle(candidate.evidence, {**verdicts, **candidate.closed})
-
-    def _closed(self, candidate: Candidate, needs: Sequence[Pair]) -> Mapping[Pair, Reason]:
-        """Under a budget a relist that remembered sales leave no hope is put off until there are new ones."""
-        sales = candidate.known.sales if candidate.known else None
-        if sales is None or not self._budgeted:
-            return {}
-        reason = closed_for_now(sales, candidate.evidence.quote, candidate.evidence.fees, self._request.rules)
-        return {pair: reason for pair in needs if reason and pair[1] is Exit.RELIST}
 
     def _enqueue(self, candidate: Candidate, needs: Sequence[Pair]) -> None:
         evidence = candidate.evidence
@@ -198,13 +189,24 @@ class Scan:
             except BudgetSpent:
                 return
             except MarketError as error:
-                self._failed(error, candidate.key[0])
+                self._unanswered(place, error)
             except asyncio.CancelledError:
                 self._line.put_back(place)
                 raise
             else:
                 self._line.done(place)
                 self._judged(candidate, verdicts)
+
+    def _unanswered(self, place: Place, error: MarketError) -> None:
+        """A candidate without an answer is tried once more when all others had their turn; what is left of it then is a trouble."""
+        candidate = self._line.candidate(place)
+        if not isinstance(error, MarketUnavailable):
+            self._failed(error, candidate.key[0])
+            return
+        self._failures[candidate.key[0]] += 1
+        if candidate.failure is None:
+            self._line.put_last(place)
+        candidate.failure = error
 
     def _calls_spent(self) -> bool:
         limit = self._request.max_requests
@@ -258,13 +260,15 @@ class Scan:
 
     def _close(self) -> None:
         for candidate in self._line.left():
+            if candidate.failure:
+                self._ledger.trouble(candidate.failure, candidate.key[0])
             self._ledger.settle(candidate.evidence, self._confirmation.verdicts(candidate))
         self._ledger.close()
         if not self._ledger.titles and not self._ledger.troubles and self._market.traffic().failed:
             self._ledger.trouble(MarketUnavailable("The market gave no answer within the budget.", "aggregated-prices"))
         if self._ledger.units_differ:
             sentence = "The prices of last-sales are of another unit than the asks, so no relist can be trusted: check for a newer dmscan."
-            self._ledger.trouble(MarketChanged(sentence, Need.SALES))
+            self._ledger.trouble(MarketChanged(sentence, "last-sales"))
 
     def _report(self, scan_id: str, source: str, started: int) -> ScanReport:
         ledger, traffic = self._ledger, self._market.traffic()
@@ -301,7 +305,7 @@ class Scan:
     def _calls_left(self, traffic: Traffic) -> int:
         """An estimate: what a verdict has cost so far, two calls before there is any."""
         ledger = self._ledger
-        spent = sum(traffic.requests.get(need, 0) for need in Need)
+        spent = sum(traffic.requests.get(endpoint, 0) for endpoint in CONFIRMING)
         return math.ceil((ledger.candidates - ledger.judged) * (Fraction(spent, ledger.judged) if ledger.judged else 2))
 
     def _tell(self) -> None:

@@ -63,11 +63,11 @@ def random_schedule(chance: Random) -> FeeSchedule:
     return FeeSchedule(default, chance.choice((0, 2, 40)), FeeSource.DEFAULT, rows)
 
 
-def random_offer(chance: Random, number: int, phases: tuple[str, ...]) -> Offer:
+def random_offer(chance: Random, number: int, phases: tuple[str, ...], cheapest: int) -> Offer:
     value = chance.choice((None, "0.15", "0.2", "0.21", "0.3"))
     return Offer(
         offer_id=f"offer-{number}",
-        price=chance.randint(600, 1000),
+        price=chance.randint(cheapest, 1000),
         created_at=NOW - chance.randint(0, 2),
         reserved=chance.random() < 0.15,
         p2p=chance.random() < 0.1,
@@ -81,21 +81,23 @@ def random_offer(chance: Random, number: int, phases: tuple[str, ...]) -> Offer:
     )
 
 
-def random_target(chance: Random, phases: tuple[str, ...]) -> Target:
+def random_target(chance: Random, phases: tuple[str, ...], dearest: int) -> Target:
     return Target(
-        price=10 * chance.randint(60, 110),
+        price=10 * chance.randint(dearest - 50, dearest),
         amount=chance.randint(1, 3),
-        float_part=chance.choice((None, None, "FT-0", "FT-2")),
-        phase=chance.choice((None, None, *filter(None, phases))),
+        float_part=chance.choice((None, None, None, "FT-0", "FT-2")),
+        phase=chance.choice((None, None, None, *filter(None, phases))),
         paint_seed=chance.choice((None, None, None, "0", "661")),
     )
 
 
-def random_sales(chance: Random, phases: tuple[str, ...]) -> tuple[Sale, ...]:
+def random_sales(
+    chance: Random, phases: tuple[str, ...], kind: SaleKind = SaleKind.OFFER, prices: tuple[int, int] = (850, 1100)
+) -> tuple[Sale, ...]:
     start = NOW - chance.choice((1, 3, 32)) * DAY
     return tuple(
-        Sale(chance.randint(850, 1100), chance.randint(start, NOW + 1), SaleKind.OFFER, chance.choice(phases), chance.choice((None, "0.2")))
-        for _ in range(chance.choice((0, 7, 12, 20)))
+        Sale(chance.randint(*prices), chance.randint(start, NOW + 1), kind, chance.choice(phases), chance.choice((None, "0.2")))
+        for _ in range(chance.choice((0, 7, 12, 20, 20)))
     )
 
 
@@ -103,10 +105,20 @@ def random_evidence(chance: Random) -> Evidence:
     """All that can be known of a crowded title around $10; its quote is that of its offers and targets."""
     title = chance.choice((TITLE, PHASED))
     phases = ("", "ruby") if title == PHASED else ("",)
-    offers = tuple(random_offer(chance, number, phases) for number in range(chance.randint(0, 8)))
-    targets = tuple(random_target(chance, phases) for _ in range(chance.randint(0, 6)))
-    quote = quote_of(title, offers, targets)
-    return Evidence(quote, random_schedule(chance), Stamped(random_sales(chance, phases), NOW), Stamped(targets, NOW), Stamped(offers, NOW))
+    cheapest, dearest = chance.choice(((600, 110), (600, 110), (600, 75), (850, 80), (850, 80)))
+    offers = tuple(random_offer(chance, number, phases, cheapest) for number in range(chance.randint(0, 8)))
+    targets = tuple(random_target(chance, phases, dearest) for _ in range(chance.randint(0, 6)))
+    targets += (make_target(price=10 * dearest, amount=1),) * chance.choice((0, 0, 1))
+    fills = random_sales(chance, phases, SaleKind.TARGET, (10 * dearest - 300, 10 * dearest))
+    return Evidence(
+        quote_of(title, offers, targets),
+        random_schedule(chance),
+        sales=Stamped(random_sales(chance, phases), NOW),
+        targets=Stamped(targets, NOW),
+        offers=Stamped(offers, NOW),
+        fills=Stamped(fills, NOW),
+        fast_bids=chance.random() < 0.1,
+    )
 
 
 def quote_of(title: str, offers: tuple[Offer, ...], targets: tuple[Target, ...]) -> Quote:
@@ -128,6 +140,7 @@ def random_rules(chance: Random) -> Rules:
         min_sales=chance.choice((1, 4, 8)),
         max_units=chance.randint(1, 5),
         max_days_to_sell=Fraction(chance.choice((1, 7, 30))),
+        max_days_to_fill=Fraction(chance.choice((1, 7, 30))),
         fee_at=chance.choice(tuple(FeeAt)),
         cashout_fee=Fraction(chance.choice((0, 25)), 1000),
     )
@@ -148,6 +161,7 @@ def stricter(rules: Rules, chance: Random) -> Rules:
         min_sales=rules.min_sales + chance.choice((0, 0, 4)),
         max_units=max(1, rules.max_units - chance.choice((0, 0, 2))),
         max_days_to_sell=rules.max_days_to_sell * Fraction(chance.choice((4, 4, 2)), 4),
+        max_days_to_fill=rules.max_days_to_fill * Fraction(chance.choice((4, 4, 2)), 4),
     )
 
 
@@ -171,6 +185,14 @@ RENEWABLE = Evidence(
     offers=Stamped((make_offer(price=1000),), NOW),
 )
 """As a relist it would pay if today's reduced fee still held on the day of sale."""
+
+RENEWABLE_BOTH = replace(
+    RENEWABLE,
+    quote=make_quote(ask=1000, bid=949),
+    targets=Stamped((make_target(price=949),), NOW),
+    fills=Stamped(tuple(make_sale(price=940, kind=SaleKind.TARGET, at=NOW - DAY - n) for n in range(10)), NOW),
+)
+"""As a relist and as an own target at $9.50, sold at $9.99, it would pay if today's reduced fee still held on the day of sale."""
 
 SCHEDULES = schedules()
 BIG_SCHEDULES = schedules(BIG_PRICES)

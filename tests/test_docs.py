@@ -18,10 +18,18 @@ from dmscan.cli import help as words
 from dmscan.cli.app import app
 from dmscan.cli.scan import EXITS, GAMES, LEVELS, SORTS
 from dmscan.core.games import parse_game
-from dmscan.core.models import Exit
+from dmscan.core.models import Exit, Game
+from dmscan.core.plan import plan
+from dmscan.core.prospects import Circumstances, Remembered
 from dmscan.core.rank import SORTS as KNOWN_SORTS
 from dmscan.core.rules import LEVELS as BANDS
 from dmscan.errors import ExitCode
+from dmscan.market.sharing import Lanes
+from dmscan.market.speed import STARTING, expected_speed
+from dmscan.render.forecast import as_table
+from dmscan.settings import API_URL
+
+from make import NOW, make_request
 
 README = Path(__file__).parent.parent / "README.md"
 MEANINGS = {
@@ -94,13 +102,23 @@ def code_table() -> str:
     return "\n".join(["| code | meaning |", "| --- | --- |", *(f"| {code.value} | {MEANINGS[code]} |" for code in ExitCode)])
 
 
-GENERATED = {"commands": command_tables, "codes": code_table, "levels": lambda: words.LEVELS}
+def first_plan() -> str:
+    """A plan with a key and without a history."""
+    speed = expected_speed(Lanes(), 0, signed=True)
+    planned = plan(
+        make_request(recheck_s=30), [Remembered(Game.CS2)], Circumstances(NOW, signed=True, recalls=True, speed=speed, slow=STARTING)
+    )
+    return f"```console\n$ dmscan scan --plan\n{as_table(planned, API_URL, 120)}```"
+
+
+GENERATED = {"commands": command_tables, "codes": code_table, "levels": lambda: words.LEVELS, "plan": first_plan}
 
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_generated_parts_are_current(name: str) -> None:
     begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
     text, fresh = README.read_text("utf-8"), GENERATED[name]()
+    assert text.count(begin) == text.count(end) == 1
     before, _, rest = text.partition(begin)
     old, _, after = rest.partition(end)
     if os.environ.get("UPDATE_README"):

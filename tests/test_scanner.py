@@ -15,7 +15,7 @@ import pytest
 
 from dmscan.clock import Clock
 from dmscan.core.memory import Known, SweepState
-from dmscan.core.models import Exit, FeeSource, Game, Opportunity, QuotePage
+from dmscan.core.models import Exit, FeeSource, Game, Opportunity, QuotePage, SaleKind
 from dmscan.core.report import Progress, ScanReport, ScanRequest
 from dmscan.errors import ExitCode, HistoryError, MarketChanged, MarketUnavailable
 from dmscan.market.client import Market
@@ -69,6 +69,20 @@ class Listening:
 Spoil = Callable[[str, Game, int], None]
 
 
+class SpoiltPages:
+    """Like the market's own, they stay where they are when one breaks off."""
+
+    def __init__(self, pages: AsyncIterator[QuotePage], check: Callable[[], None]) -> None:
+        self._pages, self._check = pages, check
+
+    def __aiter__(self) -> SpoiltPages:
+        return self
+
+    async def __anext__(self) -> QuotePage:
+        self._check()
+        return await anext(self._pages)
+
+
 class Spoilt:
     """A market that breaks off when `spoil` says so by raising; it is told the method, the game and how often it was called."""
 
@@ -83,14 +97,12 @@ class Spoilt:
         self.calls[name, game] = self.calls.get((name, game), 0) + 1
         self._spoil(name, game, self.calls[name, game])
 
-    async def catalogue(self, game: Game, cursor: str = "") -> AsyncIterator[QuotePage]:
-        async for page in self._market.catalogue(game, cursor):
-            self._check("catalogue", game)
-            yield page
+    def catalogue(self, game: Game, cursor: str = "") -> SpoiltPages:
+        return SpoiltPages(self._market.catalogue(game, cursor), lambda: self._check("catalogue", game))
 
-    async def sales(self, game: Game, title: str) -> Any:
+    async def sales(self, game: Game, title: str, kind: SaleKind = SaleKind.OFFER) -> Any:
         self._check("sales", game)
-        return await self._market.sales(game, title)
+        return await self._market.sales(game, title, kind)
 
 
 class Notebook:
@@ -241,7 +253,7 @@ def test_titles_not_asked_for_are_excluded_without_a_call():
 @pytest.mark.parametrize("page", [1, 2])
 def test_a_game_whose_sweep_fails_costs_the_others_nothing(page: int):
     def spoil(method: str, game: Game, call: int) -> None:
-        if (method, game, call) == ("catalogue", Game.RUST, page):
+        if (method, game) == ("catalogue", Game.RUST) and call in (page, page + 1):
             raise MarketUnavailable("The market broke off.", "aggregated-prices")
 
     others = tuple(game for game in Game if game is not Game.RUST)
@@ -326,16 +338,35 @@ def test_three_failures_in_a_row_give_up_on_their_game_only(clean: Played):
     assert (played.report.complete, played.report.exit_code()) == (False, ExitCode.PARTIAL)
 
 
-def test_failures_between_answers_cost_only_their_titles(clean: Played):
-    def spoil(method: str, game: Game, call: int) -> None:
-        if method == "sales" and game is Game.CS2 and call % 6 == 0:
-            raise MarketUnavailable("The market could not answer last-sales.", "last-sales")
+@pytest.mark.parametrize("method", ["sales", "catalogue"])
+def test_what_fails_once_is_asked_again_and_leaves_no_trace(clean: Played, method: str):
+    failed: list[int] = []
+
+    def spoil(what: str, game: Game, call: int) -> None:
+        if what == method and call % 6 == 1 and call < 30:
+            failed.append(call)
+            raise MarketUnavailable("The market broke off.", method)
 
     played = play(EVERYTHING, spoil=spoil)
-    lost = played.report.troubles[0].count
-    assert lost > 3
-    assert played.report.stats.judged == clean.report.stats.judged - lost
+    assert len(failed) > 3
+    assert (played.report.troubles, played.report.complete) == ((), True)
+    assert played.found() == clean.found()
+
+
+def test_what_fails_twice_costs_only_its_title():
+    clean = play(CS2)
+    asked = clean.sent("last-sales")
+
+    def spoil(method: str, game: Game, call: int) -> None:
+        if method == "sales" and (call % 6 == 0 or call == asked + 1):
+            raise MarketUnavailable("The market could not answer last-sales.", "last-sales")
+
+    played = play(CS2, spoil=spoil)
+    (trouble,) = played.report.troubles
+    assert 1 <= trouble.count < asked // 6
+    assert played.report.stats.judged == clean.report.stats.judged - trouble.count
     assert played.found() <= clean.found()
+    assert (played.report.complete, played.report.exit_code()) == (False, ExitCode.PARTIAL)
 
 
 def test_no_data_at_all_is_a_failure_of_its_own():

@@ -30,10 +30,12 @@ def scan_request(typed: Typed) -> ScanRequest:
     prices = {name: parse(_flag(name), typed[name], parse_dollars) for name in ("min_price", "max_price")}
     levels = tuple(dict.fromkeys(choice("--level", level, LEVELS) for level in _texts(typed, "level")))
     min_roi = parse("--min-roi", typed["min_roi"], parse_share)
-    exit_ = choice("--exit", typed["exit_"], (*Exit, "any"))
+    entry, exit_ = choice("--entry", typed["entry"], (*Entry, "any")), choice("--exit", typed["exit_"], (*Exit, "any"))
+    if (entry, exit_) == (Entry.TARGET, Exit.INSTANT):
+        raise UsageError("--entry target buys to relist, never to sell at once: leave --exit instant out.")
     return ScanRequest(
         games=tuple(dict.fromkeys(game for text in _texts(typed, "game") or ("cs2",) for game in parse("--game", text, parse_game) or ())),
-        entries=(Entry(choice("--entry", typed["entry"], (Entry.OFFER,))),),
+        entries=tuple(Entry) if entry == "any" else (Entry(entry),),
         exits=tuple(Exit) if exit_ == "any" else (Exit(exit_),),
         rules=_rules(typed, _bands(typed, levels, prices, min_roi)),
         levels=levels,
@@ -85,6 +87,7 @@ def _rules(typed: Typed, bands: tuple[PriceBand, ...]) -> Rules:
         min_sales=typed["min_sales"],
         max_units=typed["max_units"],
         max_days_to_sell=parse("--max-days-to-sell", typed["max_days_to_sell"], parse_number) or Fraction(7),
+        max_days_to_fill=parse("--max-days-to-fill", typed["max_days_to_fill"], parse_number) or Fraction(7),
         fee_at=FeeAt(choice("--fee-at", typed["fee_at"], FeeAt)),
         cashout_fee=parse("--cashout-fee", typed["cashout_fee"], parse_fee) or Fraction(0),
     )

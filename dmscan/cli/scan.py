@@ -10,15 +10,16 @@ from dmscan.cli.flags import Texts, budget, rule, shown, stored, what
 
 GAMES = ("cs2", "csgo", "dota2", "tf2", "rust", "all")
 LEVELS = ("boost", "standard", "medium", "advanced", "pro")
+ENTRIES = ("offer", "target", "any")
 EXITS = ("instant", "relist", "any")
-SORTS = ("profit-per-day", "profit", "roi", "cost", "days", "title")
+SORTS = ("profit-per-day", "profit", "roi", "cost", "days", "title", "lively")
 
 
 def scan(
     game: Annotated[Texts, what("--game", "-g", among=GAMES)] = None,
     title: Annotated[Texts, what("--title", env=False)] = None,
     exclude: Annotated[Texts, what("--exclude", env=False)] = None,
-    entry: Annotated[str, what("--entry", among=("offer",))] = "offer",
+    entry: Annotated[str, what("--entry", among=ENTRIES)] = "offer",
     exit_: Annotated[str, what("--exit", among=EXITS)] = "any",
     level: Annotated[Texts, rule("--level", "-l", among=LEVELS)] = None,
     min_price: Annotated[str | None, rule("--min-price")] = None,
@@ -29,16 +30,20 @@ def scan(
     min_sales: Annotated[int, rule("--min-sales")] = 8,
     max_units: Annotated[int, rule("--max-units")] = 5,
     max_days_to_sell: Annotated[str, rule("--max-days-to-sell")] = "7",
+    max_days_to_fill: Annotated[str, rule("--max-days-to-fill")] = "7",
     fee: Annotated[str | None, rule("--fee")] = None,
     fee_at: Annotated[str, rule("--fee-at", among=("sale", "now"))] = "sale",
     cashout_fee: Annotated[str, rule("--cashout-fee")] = "0",
     rate: Annotated[str | None, budget("--rate")] = None,
     deadline: Annotated[str, budget("--deadline")] = "5m",
     max_requests: Annotated[int | None, budget("--max-requests")] = None,
+    connections: Annotated[int, budget("--connections")] = 20,
+    http2: Annotated[bool, budget("--http2")] = False,
     fresh: Annotated[bool, budget("--fresh", env=False)] = False,
     max_age: Annotated[str, budget("--max-age")] = "30m",
     recheck: Annotated[str, budget("--recheck")] = "30s",
     full_sweep_every: Annotated[str, budget("--full-sweep-every")] = "6h",
+    plan: Annotated[bool, budget("--plan", env=False)] = False,
     format_: flags.Format = None,
     json: flags.Json = False,
     output: flags.Output = None,
@@ -56,7 +61,7 @@ def scan(
     no_store: Annotated[bool, stored("--no-store")] = False,
     db: flags.Db = None,
     wait: Annotated[str, stored("--wait")] = "0",
-) -> Coroutine[Any, Any, int]:
+) -> Coroutine[Any, Any, int] | int:
     """Scan the market once and print what can be bought now and sold again at a profit after the real fee.
 
     \b
@@ -64,13 +69,20 @@ def scan(
       dmscan scan --sandbox                the built-in market: no key, no network
       dmscan scan -l standard -l medium    items from $3 to $30 that earn 5% or more
       dmscan scan --exit instant -g all    only what a bid takes at once, all games
+      dmscan scan --entry target           what to bid for, and what to ask for it then
       dmscan scan --title '*Redline*' --why   why were these refused?
+      dmscan scan -g all --plan            what would that cost? Nothing is sent
       dmscan scan -f ndjson | jq .         one JSON object a line, as they are found
       dmscan scan -q -f none               from cron: store the finds, print nothing
       dmscan scan -q -f csv --since-last   from cron: mail what is new or better
     """
     typed = dict(locals())
-    from dmscan.cli.perform import perform
     from dmscan.cli.task import task
+
+    if plan:
+        from dmscan.cli.plan import show_plan
+
+        return show_plan(task(typed))
+    from dmscan.cli.perform import perform
 
     return perform(task(typed))

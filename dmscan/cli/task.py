@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from importlib.util import find_spec
 from typing import Any
 
 from msgspec import structs
@@ -13,13 +14,14 @@ from msgspec import structs
 from dmscan.cli.form import Form, form
 from dmscan.cli.options import parse, parse_duration
 from dmscan.cli.request import scan_request
-from dmscan.core.models import Exit
+from dmscan.core.models import Entry, Exit
 from dmscan.core.report import ScanRequest
 from dmscan.errors import SettingsError, UsageError
-from dmscan.settings import Settings, history_file, load
+from dmscan.settings import MOST_CONNECTIONS, Settings, history_file, load
 from dmscan.wiring import signer, throwaway_keys
 
 WITHOUT_A_KEY = "set DMARKET_PUBLIC_KEY and DMARKET_SECRET_KEY"
+WITHOUT_SALES = {(Entry.OFFER, Exit.INSTANT): "instant finds", (Entry.TARGET, Exit.RELIST): "bids of your own"}
 SANDBOX_SHARE = Fraction(9, 10)
 
 
@@ -52,9 +54,7 @@ def task(typed: Mapping[str, Any]) -> Task:
     planned = Task(
         request=structs.replace(scan_request(typed), limit=shown.limit),
         form=shown,
-        settings=Settings("", throwaway_keys(), history_file(typed["db"], "sandbox.db"))
-        if typed["sandbox"]
-        else load(os.environ, typed["db"]),
+        settings=_settings(typed),
         sandbox=typed["sandbox"],
         store=not typed["no_store"],
         wait_s=parse("--wait", typed["wait"], parse_duration) or 0,
@@ -67,7 +67,18 @@ def task(typed: Mapping[str, Any]) -> Task:
         planned = replace(planned, request=structs.replace(planned.request, recheck_s=None))
     if planned.sandbox:
         return planned if typed["rate"] else _at_sandbox_rate(planned)
-    return planned if signer(planned.settings) else _keyless(planned)
+    return planned if signer(planned.settings) else _keyless(planned, typed)
+
+
+def _settings(typed: Mapping[str, Any]) -> Settings:
+    connections, http2 = typed["connections"], typed["http2"]
+    if not 1 <= connections <= MOST_CONNECTIONS:
+        raise UsageError(f"--connections must be from 1 to {MOST_CONNECTIONS}, not {connections}.")
+    if http2 and not find_spec("h2"):
+        raise SettingsError("--http2 needs a package that is not installed: pip install 'dmscan[http2]'.")
+    sandbox = typed["sandbox"]
+    settings = Settings("", throwaway_keys(), history_file(typed["db"], "sandbox.db")) if sandbox else load(os.environ, typed["db"])
+    return replace(settings, connections=connections, http2=http2)
 
 
 def _at_sandbox_rate(planned: Task) -> Task:
@@ -77,12 +88,16 @@ def _at_sandbox_rate(planned: Task) -> Task:
     return replace(planned, request=structs.replace(planned.request, rate=DEMO.rate * SANDBOX_SHARE, rate_set=True))
 
 
-def _keyless(planned: Task) -> Task:
-    """Without a key only quotes can be read: one unit from the quoted ask into the quoted bid (design chapter 4)."""
-    if planned.request.exits == (Exit.RELIST,):
-        raise SettingsError(f"--exit relist needs sales, which need a key: {WITHOUT_A_KEY}, or use --exit instant.")
-    if planned.request.rules.max_lock_days is not None:
+def _keyless(planned: Task, typed: Mapping[str, Any]) -> Task:
+    """Without a key only quotes can be read (design chapter 4). They do not tell how fast a bid pays, so the lively come first."""
+    request = structs.replace(planned.request, signed=False)
+    if not request.pairs:
+        raise SettingsError(f"--exit relist needs sales, which need a key: {WITHOUT_A_KEY}, or use --exit instant or --entry target.")
+    if request.rules.max_lock_days is not None:
         raise UsageError(f"--max-lock-days needs a key, because quotes do not show locks: {WITHOUT_A_KEY}.")
+    if Entry.TARGET in request.entries and typed["sort"] is None:
+        request = structs.replace(request, sort="lively")
     cause = f"keys are not sent to {planned.settings.api_url}" if planned.settings.keys else "no key is set"
-    note = f"{cause}: scanning quotes only, instant finds of one unit, unconfirmed (bids may be restricted); for the rest {WITHOUT_A_KEY}."
-    return replace(planned, request=structs.replace(planned.request, exits=(Exit.INSTANT,)), notes=(note,))
+    what = " and ".join(WITHOUT_SALES[pair] for pair in request.pairs)
+    note = f"{cause}: scanning quotes only, {what} of one unit, unconfirmed (bids may be restricted); for the rest {WITHOUT_A_KEY}."
+    return replace(planned, request=request, notes=(note,))

@@ -1,8 +1,9 @@
-"""From legs to an opportunity: what is the same for every exit (design chapters 3, 4.4 and 8)."""
+"""From legs to an opportunity: what is the same for every entry and exit (design chapters 3, 4.4 and 8)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import msgspec
 from msgspec import Struct
@@ -15,34 +16,36 @@ from dmscan.core.sales import Support
 from dmscan.core.warnings import warnings_of
 
 
-class Relisting(Struct, frozen=True):
-    """What a relist rests on: the sales, the price asked and the cheapest ask left beside it."""
+class Deal(Struct, frozen=True):
+    """How units of a variant are bought and sold.
 
-    support: Support
-    price: Cents
-    next_ask: Cents | None
-    fetched_at: int
+    A relist has the sales that support its price, none on the quote alone, and the cheapest ask left beside it.
+    """
 
-    def summary(self) -> SalesSummary:
-        sales = self.support
-        newest = max(sale.at for sale in sales.sales)
-        return SalesSummary(len(sales.prices), sales.median, sales.q40, sales.at_or_above(self.price), newest, self.fetched_at)
+    phase: str
+    entry: Entry
+    exit: Exit
+    legs: tuple[Leg, ...]
+    confidence: Confidence = Confidence.CONFIRMED
+    support: Support | None = None
+    next_ask: Cents | None = None
+    days_to_fill: Fraction | None = None
 
 
-def found(evidence: Evidence, rules: Rules, legs: Sequence[Leg], relisting: Relisting | None = None) -> Opportunity:
-    """The opportunity of one variant, an instant one unless `relisting` says how its units are offered again."""
-    quote, fees, first = evidence.quote, evidence.fees, legs[0]
+def found(deal: Deal, evidence: Evidence, rules: Rules) -> Opportunity:
+    """The opportunity of one variant."""
+    quote, fees, legs, first = evidence.quote, evidence.fees, deal.legs, deal.legs[0]
     row = row_at(fees, first.sell, first.fee_at)
     proceeds = sum(leg.sell - leg.fee for leg in legs)
     opportunity = Opportunity(
         game=quote.game,
         title=quote.title,
-        phase=first.offer.phase if first.offer else "",
-        entry=Entry.OFFER,
-        exit=Exit.RELIST if relisting else Exit.INSTANT,
-        confidence=Confidence.CONFIRMED if first.offer else Confidence.QUOTE,
+        phase=deal.phase,
+        entry=deal.entry,
+        exit=deal.exit,
+        confidence=deal.confidence,
         as_of=evidence.now,
-        legs=tuple(legs),
+        legs=legs,
         quote=quote,
         fee_fraction=row.fraction if row else fees.default,
         fee_source=FeeSource.REDUCED if row else fees.default_source,
@@ -50,28 +53,37 @@ def found(evidence: Evidence, rules: Rules, legs: Sequence[Leg], relisting: Reli
         max_buy=max_buy(first.sell - first.fee, rules),
         bail_out=_bail_out(evidence, legs),
         net_after_cashout=proceeds - share_of(proceeds, rules.cashout_fee) - sum(leg.ask for leg in legs),
+        next_ask=deal.next_ask,
+        days_to_fill=deal.days_to_fill,
     )
-    if relisting:
-        opportunity = _relisted(opportunity, evidence, relisting)
-    warnings = warnings_of(opportunity, evidence, relisting.support if relisting else None)
-    return msgspec.structs.replace(opportunity, warnings=warnings)
+    if deal.exit is Exit.RELIST:
+        opportunity = _relisted(opportunity, evidence, deal.support)
+    return msgspec.structs.replace(opportunity, warnings=warnings_of(opportunity, evidence, deal.support))
 
 
-def _relisted(opportunity: Opportunity, evidence: Evidence, relisting: Relisting) -> Opportunity:
-    support, price, legs = relisting.support, relisting.price, opportunity.legs
+def _relisted(opportunity: Opportunity, evidence: Evidence, support: Support | None) -> Opportunity:
+    price, legs = opportunity.legs[0].sell, opportunity.legs
     return msgspec.structs.replace(
         opportunity,
-        net_if_renewed=sum(price - fee(evidence.fees, price, evidence.now) - leg.ask for leg in legs),
-        hold_days=support.days_to_sell(len(legs), price),
-        pace=support.pace(price),
-        sales=relisting.summary(),
-        next_ask=relisting.next_ask,
+        net_if_renewed=_net_now(evidence, legs, price),
+        hold_days=support.days_to_sell(len(legs), price) if support else None,
+        pace=support.pace(price) if support else None,
+        sales=_summary(support, price, evidence) if support else None,
     )
+
+
+def _summary(support: Support, price: Cents, evidence: Evidence) -> SalesSummary:
+    newest = max(sale.at for sale in support.sales)
+    fetched_at = evidence.sales.at if evidence.sales else evidence.now
+    return SalesSummary(len(support.prices), support.median, support.q40, support.at_or_above(price), newest, fetched_at)
 
 
 def _bail_out(evidence: Evidence, legs: Sequence[Leg]) -> Cents | None:
     """The net result if all units were sold into the quoted bid now: what it costs to be wrong."""
     bid = evidence.quote.bid
-    if bid is None:
-        return None
-    return sum(bid - fee(evidence.fees, bid, evidence.now) - leg.ask for leg in legs)
+    return None if bid is None else _net_now(evidence, legs, bid)
+
+
+def _net_now(evidence: Evidence, legs: Sequence[Leg], price: Cents) -> Cents:
+    """The net result if every unit were sold at `price` with the fee that holds now."""
+    return sum(price - fee(evidence.fees, price, evidence.now) - leg.ask for leg in legs)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from dmscan.core.fees import fee, most_proceeds
-from dmscan.core.found import found
-from dmscan.core.models import Evidence, Leg, Need, Offer, Opportunity, Reason, Rules, Target
+from dmscan.core.found import Deal, found
+from dmscan.core.models import Confidence, Entry, Evidence, Exit, Leg, Need, Offer, Opportunity, Reason, Rules, Target
 from dmscan.core.offers import buyable, lock_days
 from dmscan.core.rules import band_of, later, refusal, refusal_at_best
 from dmscan.core.screen import screen_instant
@@ -17,16 +17,19 @@ def judge_instant(evidence: Evidence, rules: Rules) -> tuple[Opportunity, ...] |
     reason = screen_instant(evidence.quote, evidence.fees, rules)
     if reason:
         return reason
-    if evidence.targets is None:
-        return Need.TARGETS
     if evidence.offers is None:
-        return _refused_by_targets(evidence, evidence.targets.value, rules) or Need.OFFERS
+        refused = evidence.targets and _refused_by_targets(evidence, evidence.targets.value, rules)
+        return refused or Need.OFFERS
     offers, reason = buyable(evidence.offers.value, rules, evidence.now)
+    if evidence.targets is None:
+        return _refused_by_offers(evidence, offers, reason, rules) or Need.TARGETS
     legs, furthest = _match(offers, evidence, rules)
     if not legs:
         return later(reason, furthest)
-    phases = dict.fromkeys(leg.offer.phase for leg in legs if leg.offer)
-    return tuple(found(evidence, rules, [leg for leg in legs if leg.offer and leg.offer.phase == phase]) for phase in phases)
+    variants: dict[str, list[Leg]] = {}
+    for leg in legs:
+        variants.setdefault(leg.offer.phase if leg.offer else "", []).append(leg)
+    return tuple(found(Deal(phase, Entry.OFFER, Exit.INSTANT, tuple(sold)), evidence, rules) for phase, sold in variants.items())
 
 
 def judge_quote(evidence: Evidence, rules: Rules) -> tuple[Opportunity, ...] | Reason:
@@ -39,7 +42,8 @@ def judge_quote(evidence: Evidence, rules: Rules) -> tuple[Opportunity, ...] | R
     if band is None:
         return Reason.NO_BUYABLE_OFFER
     leg = Leg(ask=quote.ask, sell=quote.bid, fee=fee(evidence.fees, quote.bid, now), fee_at=now, lock_days=None)
-    return refusal(leg.net_profit, leg.ask, band, rules) or (found(evidence, rules, [leg]),)
+    deal = Deal("", Entry.OFFER, Exit.INSTANT, (leg,), Confidence.QUOTE)
+    return refusal(leg.net_profit, leg.ask, band, rules) or (found(deal, evidence, rules),)
 
 
 def compatible(offer: Offer, target: Target) -> bool:
@@ -85,6 +89,18 @@ def _preference(target: Target) -> tuple[int, int, str, str, str, int]:
     """The dearest first, then the more limited, then by limits as text: the service's own order never matters."""
     limits = (target.float_part or "", target.phase or "", target.paint_seed or "")
     return (-target.price, -sum(map(bool, limits)), *limits, target.amount)
+
+
+def _refused_by_offers(evidence: Evidence, offers: Sequence[Offer], reason: Reason, rules: Rules) -> Reason | None:
+    """Sold at the quoted bid, which no target exceeds, none of the offers may pay."""
+    best = most_proceeds(evidence.fees, evidence.quote.bid or 0, evidence.now)
+    for offer in offers:
+        band = band_of(offer.price, rules)
+        refused = refusal(best - offer.price, offer.price, band, rules) if band else Reason.NO_BUYABLE_OFFER
+        if refused is None:
+            return None
+        reason = later(reason, refused)
+    return reason
 
 
 def _refused_by_targets(evidence: Evidence, targets: Iterable[Target], rules: Rules) -> Reason | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 
 from dmscan.core.judge import Verdict, passes_if_renewed
-from dmscan.core.models import Evidence, Exit, Game, Need, Opportunity, Quote, Reason
+from dmscan.core.models import Evidence, Game, Need, Opportunity, Quote, Reason
 from dmscan.core.money import Cents
 from dmscan.core.report import Example, Pair, ScanRequest, Trouble
 from dmscan.core.units import SAMPLE, sale_and_ask, units_differ
@@ -20,11 +20,11 @@ EXAMPLES = 3
 class Ledger:
     """Counts titles and verdicts; `publish` is called with each opportunity as soon as it is certain.
 
-    Relist finds are held back until enough titles have shown that sales and asks are of one unit.
+    Finds that rest on sales are held back until enough titles have shown that sales and asks are of one unit.
     """
 
-    def __init__(self, request: ScanRequest, publish: Callable[[Opportunity], None]) -> None:
-        self._request, self._publish = request, publish
+    def __init__(self, request: ScanRequest, publish: Callable[[Opportunity], None], *, signed: bool = True) -> None:
+        self._request, self._publish, self._signed = request, publish, signed
         self._sample: list[tuple[Cents, Cents]] = []
         self._held: list[tuple[Pair, Quote, tuple[Opportunity, ...]]] = []
         self._units_proved = False
@@ -58,14 +58,13 @@ class Ledger:
         for pair, verdict in verdicts.items():
             if isinstance(verdict, Reason):
                 self.refuse(pair, evidence.quote, verdict)
-                if pair[1] is Exit.RELIST:
-                    self.pass_if_renewed += passes_if_renewed(verdict, evidence, self._request.rules)
             elif isinstance(verdict, Need):
                 self.refuse(pair, evidence.quote, Reason.NOT_CONFIRMED)
-            elif pair[1] is Exit.RELIST and not self._units_proved:
+            elif not self._units_proved and any(found.sales for found in verdict):
                 self._held.append((pair, evidence.quote, verdict))
             else:
                 self._accept(verdict)
+        self.pass_if_renewed += passes_if_renewed(verdicts, evidence, self._request.rules, signed=self._signed)
         self._sample_units(evidence)
 
     def look_again(self, evidence: Evidence, verdicts: Mapping[Pair, Verdict]) -> None:

@@ -9,6 +9,9 @@ from msgspec import Struct
 from dmscan.core.models import Quote
 from dmscan.core.money import Cents
 
+YOUNG_S = 3600
+OFTEN = 500
+
 
 class SalesOutlook(Struct, frozen=True, gc=False):
     """What the last sales asked for promised: the most qualified sales of a variant, the best q40, `Offer` rows a day."""
@@ -20,7 +23,10 @@ class SalesOutlook(Struct, frozen=True, gc=False):
 
 
 class Known(Struct, frozen=True, gc=False):
-    """One title as last seen. `usual_ask` is the moving average of its asks; `looks` and `finds` count past confirmations."""
+    """One title as last seen. `usual_ask` is the moving average of its asks; `looks` and `finds` count past confirmations.
+
+    `bid_since` is when its best bid was last seen to move, `bid_moves` how many of a thousand looks found it moved.
+    """
 
     quote: Quote
     usual_ask: Cents | None
@@ -28,6 +34,14 @@ class Known(Struct, frozen=True, gc=False):
     looks: int = 0
     finds: int = 0
     sales: SalesOutlook | None = None
+    bid_since: int | None = None
+    bid_moves: int = 0
+
+    @property
+    def has_fast_bids(self) -> bool:
+        """Whether its best bid is young or moves often: an own target a cent above it will soon be outbid."""
+        is_young = self.bid_since is not None and self.quote.at - self.bid_since < YOUNG_S
+        return is_young or self.bid_moves >= OFTEN
 
 
 class SweepState(Struct, frozen=True):

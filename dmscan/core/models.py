@@ -193,7 +193,8 @@ class SalesSummary(Struct, frozen=True):
 class Opportunity(Struct, frozen=True):
     """One (game, title, phase, entry, exit) with its legs; sums, ROI and profit per day follow from the legs.
 
-    `fee_fraction`, `fee_source`, `break_even` and `max_buy` speak of the first leg. Days are exact fractions.
+    `fee_fraction`, `fee_source`, `break_even` and `max_buy` speak of the first leg. Days are exact fractions; `hold_days` is `None`
+    if nothing tells how fast it sells: on the quote alone.
     """
 
     game: Game
@@ -212,7 +213,7 @@ class Opportunity(Struct, frozen=True):
     bail_out: Cents | None
     net_if_renewed: Cents | None = None
     net_after_cashout: Cents = 0
-    hold_days: Fraction = Fraction(0)
+    hold_days: Fraction | None = Fraction(0)
     days_to_fill: Fraction | None = None
     pace: Fraction | None = None
     sales: SalesSummary | None = None
@@ -244,9 +245,14 @@ class Opportunity(Struct, frozen=True):
         return Fraction(self.net_profit, self.cost)
 
     @property
+    def days(self) -> Fraction | None:
+        """Days to fill and to sell; `None` if unknown."""
+        return None if self.hold_days is None else self.hold_days + (self.days_to_fill or 0)
+
+    @property
     def profit_per_day(self) -> Cents:
-        """Whole cents, rounded down, over days to fill and to sell, at least one day (design chapter 8)."""
-        return int(self.net_profit // max(Fraction(1), self.hold_days + (self.days_to_fill or 0)))
+        """Whole cents, rounded down, over the days it takes, at least one (design chapter 8)."""
+        return int(self.net_profit // max(Fraction(1), self.days or Fraction(0)))
 
     @property
     def key(self) -> tuple[Game, str, str, Entry, Exit]:
@@ -261,6 +267,7 @@ class Reason(StrEnum):
     NO_BID = "no_bid"
     ASK_ABOVE_MAX = "ask_above_max"
     TOO_FEW_SALES = "too_few_sales"
+    CROSSED = "crossed"
     NO_BUYABLE_OFFER = "no_buyable_offer"
     LOCK_TOO_LONG = "lock_too_long"
     NOT_RESELLABLE = "not_resellable"
@@ -268,30 +275,43 @@ class Reason(StrEnum):
     BELOW_MIN_PROFIT = "below_min_profit"
     BELOW_MIN_ROI = "below_min_roi"
     TOO_SLOW = "too_slow"
+    TOO_FEW_FILLS = "too_few_fills"
     NOT_CONFIRMED = "not_confirmed"
 
 
 class Need(StrEnum):
-    """What a verdict still has to ask for, the cheapest deciding call first."""
+    """What a verdict still has to ask for, the cheapest deciding call first. `FILLS` are the sales into targets."""
 
-    SALES = "last-sales"
-    TARGETS = "targets-by-title"
-    OFFERS = "v2/offers"
+    SALES = "sales"
+    TARGETS = "targets"
+    FILLS = "fills"
+    OFFERS = "offers"
 
 
 class Evidence(Struct, frozen=True):
-    """All that is known of one title; `None` means not asked yet. `sales` are the newest 20 `Offer` rows."""
+    """All that is known of one title; `None` means not asked yet.
+
+    `sales` are the newest 20 `Offer` rows, `fills` the newest 20 `Target` rows.
+    `fast_bids`: earlier quotes show that its best bid is outbid again and again.
+    """
 
     quote: Quote
     fees: FeeSchedule
     sales: Stamped[tuple[Sale, ...]] | None = None
     targets: Stamped[tuple[Target, ...]] | None = None
     offers: Stamped[tuple[Offer, ...]] | None = None
+    fills: Stamped[tuple[Sale, ...]] | None = None
+    fast_bids: bool = False
+
+    @property
+    def unasked(self) -> tuple[Need, ...]:
+        answers = {Need.SALES: self.sales, Need.TARGETS: self.targets, Need.FILLS: self.fills, Need.OFFERS: self.offers}
+        return tuple(need for need, answer in answers.items() if answer is None)
 
     @property
     def now(self) -> int:
         """The one instant of a title: when the last answer used for it arrived (design chapter 4)."""
-        answers = (self.sales, self.targets, self.offers)
+        answers = (self.sales, self.targets, self.offers, self.fills)
         return max([self.quote.at, *(answer.at for answer in answers if answer)])
 
 
@@ -314,7 +334,7 @@ class FeeAt(StrEnum):
 
 
 class Rules(Struct, frozen=True):
-    """What a leg and a title must meet (design chapters 4.3 and 4.4). `bands` ascend and do not overlap."""
+    """What a leg and a title must meet (design chapters 4.3 to 4.5). `bands` ascend and do not overlap."""
 
     bands: tuple[PriceBand, ...]
     min_profit: Cents = 5
@@ -322,5 +342,6 @@ class Rules(Struct, frozen=True):
     min_sales: int = 8
     max_units: int = 5
     max_days_to_sell: Fraction = Fraction(7)
+    max_days_to_fill: Fraction = Fraction(7)
     fee_at: FeeAt = FeeAt.SALE
     cashout_fee: Fraction = Fraction(0)

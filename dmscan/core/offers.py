@@ -1,12 +1,13 @@
-"""Which offers can be bought, in which order (design chapter 4.1)."""
+"""Which offers can be bought, in which order (design chapter 4.1), and which compete (design chapter 4.3)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import reduce
 
 from dmscan.core.fees import DAY
 from dmscan.core.models import Offer, Reason, Rules
+from dmscan.core.money import Cents
 from dmscan.core.rules import band_of, later
 
 
@@ -31,3 +32,9 @@ def buyable(offers: Iterable[Offer], rules: Rules, now: int) -> tuple[tuple[Offe
     least = Reason.EXCLUDED if kept else Reason.NO_BUYABLE_OFFER
     furthest = reduce(later, (reason for _, reason in looked_at if reason), least)
     return tuple(sorted(kept, key=lambda offer: (offer.price, offer.created_at, offer.offer_id))), furthest
+
+
+def cheapest_rival(offers: Iterable[Offer], phase: str, bought: Collection[str] = ()) -> Cents | None:
+    """The least ask that a new one of the phase would stand beside, whatever its price, lock or restriction; `bought` are offer ids."""
+    asks = (offer.price for offer in offers if offer.phase == phase and not offer.reserved and offer.offer_id not in bought)
+    return min(asks, default=None)

@@ -8,15 +8,19 @@ from typing import Any
 from dmscan.core.models import Leg, Opportunity
 from dmscan.core.report import Totals
 
+CROWD = 50
+"""More offers and bids than this make a title no livelier."""
+
 SORTS: dict[str, Callable[[Opportunity], Any]] = {
     "profit-per-day": lambda found: -found.profit_per_day,
     "profit": lambda found: -found.net_profit,
     "roi": lambda found: -found.roi,
     "cost": lambda found: found.cost,
-    "days": lambda found: found.hold_days + (found.days_to_fill or 0),
+    "days": lambda found: (found.days is None, found.days or 0),
     "title": lambda found: found.title,
+    "lively": lambda found: -found.net_profit * min(found.quote.ask_count, found.quote.bid_count, CROWD),
 }
-"""The choices of `--sort`; among equals the default order holds."""
+"""The choices of `--sort`; among equals the default order holds. Days that are unknown come last."""
 
 
 def rank(opportunities: Iterable[Opportunity], sort: str = "profit-per-day") -> tuple[Opportunity, ...]:

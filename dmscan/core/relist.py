@@ -6,14 +6,24 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import reduce
 
+from msgspec import Struct
+
 from dmscan.core.fees import DAY, fee, most_proceeds
-from dmscan.core.found import Relisting, found
-from dmscan.core.models import Evidence, FeeAt, Leg, Need, Offer, Opportunity, Reason, Rules, Sale
+from dmscan.core.found import Deal, found
+from dmscan.core.models import Entry, Evidence, Exit, FeeAt, Leg, Need, Offer, Opportunity, Reason, Rules, Sale
 from dmscan.core.money import Cents
-from dmscan.core.offers import buyable, lock_days
+from dmscan.core.offers import buyable, cheapest_rival, lock_days
 from dmscan.core.rules import band_of, later, refusal, refusal_at_best
 from dmscan.core.sales import Support, newest_offers, support
 from dmscan.core.screen import screen_relist
+
+
+class Relisting(Struct, frozen=True):
+    """How units are offered again: on which sales, at which price and beside which cheapest ask."""
+
+    support: Support
+    price: Cents
+    next_ask: Cents | None
 
 
 def judge_relist(evidence: Evidence, rules: Rules) -> tuple[Opportunity, ...] | Reason | Need:
@@ -66,19 +76,20 @@ def _judge_variant(evidence: Evidence, rules: Rules, sales: Support, offers: Seq
             furthest = later(furthest, reason)
         elif best is None or _profit(legs) > _profit(best[0]):
             best = (legs, relisting)
-    return found(evidence, rules, *best) if best else furthest
+    return found(_deal(*best), evidence, rules) if best else furthest
 
 
 def _relisting(evidence: Evidence, sales: Support, bought: Sequence[Offer]) -> Relisting:
     """The price asked: the q40 of the sales, but a cent below the cheapest ask that would stand beside it."""
     taken = {offer.offer_id for offer in bought}
-    rivals = evidence.offers.value if evidence.offers else ()
-    next_ask = min(
-        (offer.price for offer in rivals if offer.phase == bought[0].phase and not offer.reserved and offer.offer_id not in taken),
-        default=None,
-    )
+    next_ask = cheapest_rival(evidence.offers.value if evidence.offers else (), bought[0].phase, taken)
     price = sales.q40 if next_ask is None else min(sales.q40, next_ask - 1)
-    return Relisting(sales, price, next_ask, evidence.sales.at if evidence.sales else evidence.now)
+    return Relisting(sales, price, next_ask)
+
+
+def _deal(legs: Sequence[Leg], relisting: Relisting) -> Deal:
+    phase = legs[0].offer.phase if legs[0].offer else ""
+    return Deal(phase, Entry.OFFER, Exit.RELIST, tuple(legs), support=relisting.support, next_ask=relisting.next_ask)
 
 
 def _leg(offer: Offer, place: int, relisting: Relisting, evidence: Evidence, rules: Rules) -> Leg:

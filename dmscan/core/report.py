@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from itertools import product
 
 from msgspec import Struct
 
@@ -21,7 +22,8 @@ class ScanRequest(Struct, frozen=True):
     """One scan as asked for. `levels` and the limits are as typed; `rules` is what follows from them.
 
     `rate` (requests a second) replaces the market's documented limits only if `rate_set`. Numbers older than `max_age_s` are in no
-    verdict; rows older than `recheck_s` are looked at again before they are shown, none of them if it is `None`.
+    verdict; rows older than `recheck_s` are looked at again before they are shown, none of them if it is `None`. Not `signed` it has
+    to do with quotes.
     """
 
     games: tuple[Game, ...]
@@ -45,11 +47,13 @@ class ScanRequest(Struct, frozen=True):
     max_age_s: int = 1800
     full_sweep_every_s: int = 21_600
     recheck_s: int | None = None
+    signed: bool = True
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
-        """The entry and exit pairs asked for; an own target is only ever relisted."""
-        return tuple((entry, exit_) for entry in self.entries for exit_ in self.exits if entry is Entry.OFFER or exit_ is Exit.RELIST)
+        """The entry and exit pairs asked for that there are: quotes alone show no relist of an offer (design chapter 4)."""
+        impossible = {(Entry.TARGET, Exit.INSTANT)} if self.signed else {(Entry.TARGET, Exit.INSTANT), (Entry.OFFER, Exit.RELIST)}
+        return tuple(pair for pair in product(self.entries, self.exits) if pair not in impossible)
 
 
 class Trouble(Struct, frozen=True):

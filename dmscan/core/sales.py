@@ -30,12 +30,19 @@ class Support(Struct, frozen=True):
     def q40(self) -> Cents:
         return quantile(self.prices, Fraction(2, 5))
 
+    def at_or_below(self, price: Cents) -> int:
+        return sum(sale <= price for sale in self.prices)
+
     def at_or_above(self, price: Cents) -> int:
         return sum(sale >= price for sale in self.prices)
 
     def days_to_sell(self, units: int, price: Cents) -> Fraction:
         """Days until `units` are sold at `price` cents, which at least one of the sales reached."""
         return Fraction(units * self.window, DAY * self.at_or_above(price))
+
+    def days_to_fill(self, price: Cents) -> Fraction:
+        """Days until somebody sells at `price` cents or less, as at least one of the sales was."""
+        return Fraction(self.window, DAY * self.at_or_below(price))
 
     def pace(self, price: Cents) -> Fraction:
         """Sales a day at `price` cents or more."""
@@ -44,8 +51,12 @@ class Support(Struct, frozen=True):
 
 def newest_offers(rows: Sequence[Sale]) -> tuple[Sale, ...]:
     """The newest 20 `Offer` rows of a title, newest first."""
-    offers = [sale for sale in rows if sale.kind is SaleKind.OFFER]
-    return tuple(sorted(offers, key=lambda sale: -sale.at)[:ROWS_ASKED])
+    return _newest(rows, SaleKind.OFFER)
+
+
+def newest_fills(rows: Sequence[Sale]) -> tuple[Sale, ...]:
+    """The newest 20 `Target` rows of a title, newest first."""
+    return _newest(rows, SaleKind.TARGET)
 
 
 def support(rows: Sequence[Sale], phase: str, now: int) -> Support:
@@ -58,6 +69,11 @@ def support(rows: Sequence[Sale], phase: str, now: int) -> Support:
 def quantile(ascending: Sequence[Cents], share: Fraction) -> Cents:
     """The lower quantile: index ⌊share × (n − 1)⌋ of at least one price."""
     return ascending[share.numerator * (len(ascending) - 1) // share.denominator]
+
+
+def _newest(rows: Sequence[Sale], kind: SaleKind) -> tuple[Sale, ...]:
+    of_kind = [sale for sale in rows if sale.kind is kind]
+    return tuple(sorted(of_kind, key=lambda sale: -sale.at)[:ROWS_ASKED])
 
 
 def _without_outliers(sales: list[Sale]) -> list[Sale]:

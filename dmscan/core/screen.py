@@ -34,6 +34,23 @@ def screen_relist(quote: Quote, rules: Rules) -> Reason | None:
     return None
 
 
+def screen_target(quote: Quote, rules: Rules) -> Reason | None:
+    """Sound, but for the rule it shares with a relist: the cheapest ask of a title without phases caps the price (design chapter 4).
+
+    The quoted bid bounds the best bid without limits from above, and so the cost: a bid too low for every band refuses. Nothing
+    else does: the best bid without limits may be far below a dear one, and the quoted ask, which may be reserved or of another
+    phase, bounds no sale price from above.
+    """
+    if quote.bid is None:
+        return Reason.NO_BID
+    lowest = rules.bands[0].low
+    if quote.ask is None or quote.bid + 1 < lowest:
+        return Reason.NO_BUYABLE_OFFER
+    if quote.ask < lowest and not has_phases(quote.game, quote.title):
+        return Reason.NO_BUYABLE_OFFER
+    return None
+
+
 def _above_all_bands(ask: int, rules: Rules) -> bool:
     highest = rules.bands[-1].high
     return highest is not None and ask > highest

@@ -11,16 +11,18 @@ from dmscan.core.money import Cents
 from dmscan.core.report import ScanRequest
 
 NEAR = 2
-"""An ask this many times below or above the prices asked for may have moved into them since."""
+"""A price this many times below or above the prices asked for may have moved into them since."""
 
 
 def is_wanted(known: Known, request: ScanRequest) -> bool:
     """Whether a title may have become worth something: its ask lay near the bands or between them, or its bid reached its ask.
 
-    All others are refused by the quote they had. A title that was never seen with both sides is of no use to a scan that only
-    sells into bids.
+    For own targets it is enough that its bid lay near them. All others are refused by the quote they had. A title that was never
+    seen with both sides is of no use to a scan that only sells into bids.
     """
     quote, bands = known.quote, request.rules.bands
+    if Entry.TARGET in request.entries and quote.ask and quote.bid and _is_near(quote.bid, bands):
+        return True
     if not known.two_sided and request.pairs == ((Entry.OFFER, Exit.INSTANT),):
         return False
     if quote.ask is None:
@@ -30,6 +32,6 @@ def is_wanted(known: Known, request: ScanRequest) -> bool:
     return _is_near(quote.ask, bands) or (quote.bid or 0) >= max(quote.ask, bands[0].low)
 
 
-def _is_near(ask: Cents, bands: Sequence[PriceBand]) -> bool:
+def _is_near(price: Cents, bands: Sequence[PriceBand]) -> bool:
     highest = bands[-1].high
-    return bands[0].low <= NEAR * ask and (highest is None or ask <= NEAR * highest)
+    return bands[0].low <= NEAR * price and (highest is None or price <= NEAR * highest)

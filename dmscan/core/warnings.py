@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from dmscan.core.fees import DAY, row_at
-from dmscan.core.models import Confidence, Evidence, Exit, Opportunity
+from dmscan.core.models import Confidence, Entry, Evidence, Exit, Opportunity
 from dmscan.core.sales import Support, quantile
 
 FEW = 3
@@ -16,8 +16,12 @@ BURST_SALES, BURST_SECONDS = 5, 600
 
 
 def warnings_of(found: Opportunity, evidence: Evidence, support: Support | None) -> tuple[str, ...]:
-    """The names of all warnings that apply, sorted; `support` is there for a relist."""
+    """The names of all warnings that apply, sorted; `support` is there if sales back the price."""
     names = [*_of_quote(found), *_of_legs(found, evidence)]
+    if found.exit is Exit.RELIST:
+        names += _of_relist(found)
+    if found.entry is Entry.TARGET:
+        names += _of_own_target(found, evidence)
     if support is not None:
         names += _of_sales(found, support)
     return tuple(sorted(names))
@@ -35,6 +39,20 @@ def _of_quote(found: Opportunity) -> Iterator[str]:
         yield "restricted_bids_possible"
 
 
+def _of_relist(found: Opportunity) -> Iterator[str]:
+    bid = found.quote.bid
+    if bid is None or 2 * found.legs[0].sell > 3 * bid:
+        yield "far_above_bid"
+
+
+def _of_own_target(found: Opportunity, evidence: Evidence) -> Iterator[str]:
+    """Where few bid few look for bids; where the best bid is outbid again and again, ours will be too."""
+    if found.quote.bid_count < FEW:
+        yield "thin_bids"
+    if evidence.fast_bids:
+        yield "fast_bids"
+
+
 def _of_legs(found: Opportunity, evidence: Evidence) -> Iterator[str]:
     if any(leg.lock_days for leg in found.legs):
         yield "locked"
@@ -48,11 +66,9 @@ def _of_legs(found: Opportunity, evidence: Evidence) -> Iterator[str]:
 
 
 def _of_sales(found: Opportunity, support: Support) -> Iterator[str]:
-    price, prices = found.legs[0].sell, support.prices
+    prices = support.prices
     if _burst(support):
         yield "sales_burst"
-    if found.quote.bid is None or 2 * price > 3 * found.quote.bid:
-        yield "far_above_bid"
     newest = sorted(support.sales, key=lambda sale: (-sale.at, sale.price))[:5]
     if 100 * quantile(sorted(sale.price for sale in newest), Fraction(1, 2)) < 93 * support.median:
         yield "falling"

@@ -29,13 +29,15 @@ ON CONFLICT (title, game, source_id) DO UPDATE SET
             IS (ask_cents, bid_cents, ask_count, bid_count) THEN usual_ask_cents
         WHEN usual_ask_cents IS NULL THEN excluded.ask_cents
         ELSE (3 * usual_ask_cents + excluded.ask_cents + 2) / 4 END,
+    bid_since = CASE WHEN quoted_at = 0 OR excluded.bid_cents IS bid_cents THEN bid_since ELSE excluded.quoted_at END,
+    bid_moves = (3 * bid_moves + CASE WHEN quoted_at = 0 OR excluded.bid_cents IS bid_cents THEN 0 ELSE 1000 END) / 4,
     ask_cents = excluded.ask_cents, bid_cents = excluded.bid_cents,
     ask_count = excluded.ask_count, bid_count = excluded.bid_count,
     quoted_at = excluded.quoted_at, two_sided = two_sided OR excluded.two_sided
 WHERE excluded.quoted_at >= quoted_at"""
 _KNOWN = f"""
 SELECT title, ask_cents, bid_cents, ask_count, bid_count, quoted_at, usual_ask_cents, two_sided, looks, finds,
-    sales_asked_at, sales_qualified, sales_best_q40_cents, sales_pace
+    sales_asked_at, sales_qualified, sales_best_q40_cents, sales_pace, bid_since, bid_moves
 FROM titles WHERE source_id = {sources.NUMBER} AND game = ?"""  # noqa: S608
 _LOOKED = "UPDATE titles SET looks = looks + 1, finds = finds + ? WHERE title = ? AND game = ? AND source_id = ?"
 _SWEEP = f"SELECT full_at, cursor FROM sweeps WHERE source_id = {sources.NUMBER} AND game = ?"  # noqa: S608
@@ -87,9 +89,9 @@ def _quote(quote: Quote) -> rows.Row:
 
 
 def _known(game: Game, row: tuple[Any, ...], at: int) -> Known:
-    title, ask, bid, ask_count, bid_count, _, usual_ask, two_sided, looks, finds, asked_at, qualified, best_q40, pace = row
+    title, ask, bid, ask_count, bid_count, _, usual_ask, two_sided, looks, finds, asked_at, qualified, best_q40, pace, *moves = row
     sales = None if asked_at is None else SalesOutlook(asked_at, qualified, best_q40, _fraction(pace))
-    return Known(Quote(game, title, ask, bid, ask_count, bid_count, at), usual_ask, bool(two_sided), looks, finds, sales)
+    return Known(Quote(game, title, ask, bid, ask_count, bid_count, at), usual_ask, bool(two_sided), looks, finds, sales, *moves)
 
 
 _fraction = lru_cache(maxsize=4096)(Fraction)

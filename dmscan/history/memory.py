@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from dmscan.core.memory import Known, SalesOutlook, SweepState
-from dmscan.core.models import FeeTable, Game, Quote, Sale, Stamped
+from dmscan.core.models import FeeTable, Game, Quote, Sale, SaleKind, Stamped
 from dmscan.core.money import Cents
 from dmscan.history import catalogue, fees, finds, sales, sources
 from dmscan.history.database import Database
+from dmscan.history.sales import Heard
 from dmscan.history.writer import Writer
 
 P = ParamSpec("P")
@@ -35,9 +36,9 @@ class Memory:
         """The game's fees, if they were fetched at or after `since`."""
         return await self._read(fees.table, game, since)
 
-    async def sales(self, game: Game, title: str, since: int) -> Stamped[tuple[Sale, ...]] | None:
-        """The newest 20 `Offer` rows as the last answer gave them, if it came at or after `since`."""
-        return await self._read(sales.answer, (title, game), since)
+    async def sales(self, game: Game, title: str, since: int, kind: SaleKind = SaleKind.OFFER) -> Stamped[tuple[Sale, ...]] | None:
+        """The newest 20 rows of one kind as the last answer gave them, if it came at or after `since`."""
+        return await self._read(sales.answer, (title, game), kind, since)
 
     async def sweep_state(self, game: Game) -> SweepState:
         """How far the last sweep came; a fresh state before the first."""
@@ -70,8 +71,14 @@ class Memory:
 
     def note_sales(self, game: Game, title: str, answer: Stamped[tuple[Sale, ...]], outlook: SalesOutlook) -> None:
         """The newest 20 `Offer` rows of a title and what they promise; `outlook.asked_at` is the answer's time."""
-        heard = sales.Heard((title, game), answer, outlook)
-        self._writer.add(lambda connection, source: sales.save(connection, source, heard), 1 + len(answer.value))
+        self._note_sales(Heard((title, game), SaleKind.OFFER, answer, outlook))
+
+    def note_fills(self, game: Game, title: str, answer: Stamped[tuple[Sale, ...]]) -> None:
+        """The newest 20 `Target` rows of a title."""
+        self._note_sales(Heard((title, game), SaleKind.TARGET, answer))
+
+    def _note_sales(self, heard: Heard) -> None:
+        self._writer.add(lambda connection, source: sales.save(connection, source, heard), 1 + len(heard.answer.value))
 
     def note_fees(self, game: Game, answer: Stamped[FeeTable]) -> None:
         self._writer.add(lambda connection, source: fees.save(connection, source, game, answer), 1 + len(answer.value.rows))

@@ -43,7 +43,7 @@ def opportunity_row(found: Opportunity) -> Row:
         *(found.game, found.title, found.phase, found.entry, found.exit, found.confidence, found.as_of),
         *(found.units, found.cost, found.sell, found.fee, found.net_profit, found.net_if_renewed, found.net_after_cashout),
         *(found.profit_per_day, found.bail_out, found.break_even, found.max_buy, str(found.fee_fraction), found.fee_source),
-        *(str(found.hold_days), _text(found.days_to_fill), _text(found.pace), found.next_ask, json_text(found.warnings)),
+        *(_text(found.hold_days) or "", _text(found.days_to_fill), _text(found.pace), found.next_ask, json_text(found.warnings)),
         *_quote(found.quote),
         *_sales(found.sales),
     )

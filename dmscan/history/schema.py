@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dmscan.errors import HistoryError, HistoryTooNew
 
-STEPS = ("0001.sql", "0002.sql")
+STEPS = ("0001.sql", "0002.sql", "0003.sql")
 """One file a step, in order. A step is never changed once it was released."""
 
 APPLICATION_ID = 0x646D7363
@@ -33,7 +33,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     HistoryTooNew if a newer dmscan wrote the file, HistoryError if another program did or SQLite is too old; the file is then untouched.
     """
     check_sqlite(sqlite3.sqlite_version_info)
-    version = _check_owner(connection, path)
+    version = version_of(connection, path)
     for pragma in _PRAGMAS:
         connection.execute(pragma)
     if version < len(STEPS):
@@ -47,7 +47,7 @@ def check_sqlite(version: tuple[int, ...]) -> None:
         raise HistoryError(f"This Python has SQLite {found}, but storing needs {needed} or newer; use a newer Python or --no-store.")
 
 
-def _check_owner(connection: sqlite3.Connection, path: Path) -> int:
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
     """The schema version of our own or a new database; reads only."""
     application, version, tables = _fingerprint(connection)
     if application != APPLICATION_ID and (application or version or tables):

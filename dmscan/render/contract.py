@@ -92,7 +92,7 @@ class Opportunity(Struct, frozen=True):
     max_buy_cents: int | None
     fee_fraction: str
     fee_source: FeeSource
-    hold_days: Number
+    hold_days: Number | None
     days_to_fill: Number | None
     profit_per_day_cents: int
     pace_per_day: Number | None
@@ -120,6 +120,7 @@ class Request(Struct, frozen=True):
     min_sales: int
     max_units: int
     max_days_to_sell: Number
+    max_days_to_fill: Number
     fee: Number | None
     fee_at: FeeAt
     cashout_fee: Number

@@ -134,7 +134,7 @@ def _figures(found: Opportunity, now: int, width: int) -> dict[str, Text]:
         "sell": dollars(found.sell),
         "net": dollars(found.net_profit),
         "ROI": percent(found.roi),
-        "days": days(found.hold_days + (found.days_to_fill or 0)),
+        "days": "" if found.days is None else days(found.days),
         "if stuck": dollars(found.bail_out),
         "age": age(now - found.as_of),
     }

@@ -14,6 +14,7 @@ REASONS = {
     Reason.NO_BID: "without a bid",
     Reason.ASK_ABOVE_MAX: "too dear",
     Reason.TOO_FEW_SALES: "with too few sales",
+    Reason.CROSSED: "where a bid would reach the cheapest ask",
     Reason.NO_BUYABLE_OFFER: "with nothing to buy in the price range",
     Reason.LOCK_TOO_LONG: "locked too long",
     Reason.NOT_RESELLABLE: "not sellable again",
@@ -21,6 +22,7 @@ REASONS = {
     Reason.BELOW_MIN_PROFIT: "earn too little after the fee",
     Reason.BELOW_MIN_ROI: "below the least ROI",
     Reason.TOO_SLOW: "sell too slowly",
+    Reason.TOO_FEW_FILLS: "where bids fill too slowly",
     Reason.NOT_CONFIRMED: "not reached yet",
 }
 """What stands behind a number of titles."""
@@ -33,11 +35,14 @@ REMEDIES = {
     Reason.BELOW_MIN_PROFIT: "a lower --min-profit",
     Reason.BELOW_MIN_ROI: "a lower --min-roi",
     Reason.TOO_SLOW: "a higher --max-days-to-sell",
+    Reason.TOO_FEW_FILLS: "a higher --max-days-to-fill",
     Reason.NOT_CONFIRMED: "a longer --deadline",
 }
 """The setting that would let more titles through, where there is one."""
 
 WARNINGS = {
+    "thin_bids": "few bids",
+    "fast_bids": "bids soon outbid",
     "falling": "price falling",
     "far_above_bid": "far above the bid",
     "fee_expires_soon": "reduced fee ends soon",
@@ -102,6 +107,8 @@ def _limits(target: Target) -> str:
 
 def _support(found: Opportunity) -> Iterator[str]:
     price = dollars(found.legs[0].sell)
+    if found.confidence is Confidence.QUOTE:
+        yield f"the quote alone: {found.quote.bid_count:,} wanted, {found.quote.ask_count:,} on sale, no sales known"
     if found.sales:
         yield f"{found.sales.at_or_above} of {plural(found.sales.qualified, 'sale')} at {price} or more"
     yield f"next ask {dollars(found.next_ask)}" if found.next_ask else "no other ask"

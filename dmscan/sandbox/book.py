@@ -143,12 +143,21 @@ def _bids(about: Outline, asks: Sequence[Offer], rows: Sequence[FeeRow], scale: 
 
 
 def _plain(about: Outline, rng: Random, ask: int) -> Iterator[Target]:
-    price = ask * rng.uniform(TARGETS.least_of_ask, TARGETS.most_of_ask)
+    price = ask * _level(rng)
     for _ in range(1 + int(rng.expovariate(1 / TARGETS.mean_levels))):
         yield target(about, rng, price, ask)
         price *= 1 - rng.random() * TARGETS.step
     if about.phases:
         yield from (Target(int(ask * worth * 0.85), 2, "any", phase, "any") for phase, worth in about.phases.items() if rng.random() < 0.5)
+
+
+def _level(rng: Random) -> float:
+    return rng.uniform(TARGETS.least_of_ask, TARGETS.most_of_ask)
+
+
+def bid_level(about: Outline) -> float:
+    """The best honest bid of the title as a share of its cheapest ask, on an ordinary day."""
+    return _level(about.random("targets"))
 
 
 def target(about: Outline, rng: Random, price: float, ask: int) -> Target:

@@ -11,7 +11,7 @@ from random import Random
 from dmscan.sandbox import bargains, book, events, trades
 from dmscan.sandbox.life import Habits, Life
 from dmscan.sandbox.outline import DAY, Outline, Scale
-from dmscan.sandbox.parameters import COURSE, OFFERS, SALES, TARGETS
+from dmscan.sandbox.parameters import COURSE, OFFERS, SALES
 
 WELL_BELOW = 0.9
 """At birth, an ask below this share of what buyers pay is a bargain."""
@@ -100,7 +100,6 @@ def _habits(about: Outline, listed: int, wanted: int) -> Habits:
         pace=min(COURSE.busiest, trades.pace(about)),
         noise=0.0 if flat else trades.noise(about),
         volatility=0.0 if flat else volatility,
-        bid_level=rng.uniform(TARGETS.least_of_ask, TARGETS.most_of_ask),
         listed=min(listed, OFFERS.most),
         wanted=wanted,
     )

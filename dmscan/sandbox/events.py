@@ -9,7 +9,7 @@ from random import Random
 from dmscan.sandbox import book, trades
 from dmscan.sandbox.life import Ending, Life, fits_phase, is_particular
 from dmscan.sandbox.outline import DAY, phase_drawn
-from dmscan.sandbox.parameters import COURSE, FEES, OFFERS, SALES, TARGETS
+from dmscan.sandbox.parameters import COURSE, FEES, OFFERS, TARGETS
 from dmscan.sandbox.state import Offer, Sale, Target
 
 
@@ -48,7 +48,7 @@ def fill(life: Life, rng: Random) -> None:
     phase = min(life.about.phases, key=lambda name: life.about.phases[name], default="")
     bids = [row for row in life.free_targets() if row.price > 0 and row.amount > 0 and fits_phase(row, phase) and not is_particular(row)]
     best = max(bids, key=lambda row: row.price, default=None)
-    price = best.price if best else max(1, round(life.worth(phase) * SALES.target_discount * rng.gauss(1, life.habits.noise)))
+    price = best.price if best else max(1, round(life.worth(phase) * trades.bid_share(life.about) * rng.gauss(1, life.habits.noise)))
     if best:
         place = life.targets.index(best)
         life.targets[place : place + 1] = [replace(best, amount=best.amount - 1)] if best.amount > 1 else []
@@ -93,7 +93,9 @@ def reprice(life: Life, rng: Random) -> None:
 
 
 def bid(life: Life, rng: Random) -> None:
-    price = life.ask * life.habits.bid_level * (1 - rng.random() * COURSE.bid_spread)
+    """A bidder reckons from what buyers pay and stays below every ask that can be seen."""
+    usual = life.fair * trades.bid_share(life.about) * (1 - rng.random() * COURSE.bid_spread)
+    price = min(usual, life.ask * TARGETS.most_of_ask)
     life.targets.append(_phased(life, rng) if life.about.phases and rng.random() < 0.3 else book.target(life.about, rng, price, life.ask))
 
 

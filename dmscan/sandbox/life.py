@@ -20,7 +20,7 @@ NO_LIMIT = (None, "", "any")
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What stays the same about a title: rates are per day, `bid_level` is the best bids' share of the cheapest ask.
+    """What stays the same about a title; rates are per day.
 
     `listed` and `wanted` are the numbers of offers and of price levels of targets that its book returns to.
     """
@@ -29,7 +29,6 @@ class Habits:
     pace: float
     noise: float
     volatility: float
-    bid_level: float
     listed: int
     wanted: int
 

@@ -126,6 +126,11 @@ class Book:
     def bid(self) -> int | None:
         return max((target.price for target in self.targets), default=None)
 
+    @property
+    def wanted(self) -> int:
+        """Pieces wanted, restricted targets included."""
+        return sum(target.amount for target in self.targets)
+
 
 Search = Callable[["Book"], list["Find"]]
 
@@ -148,7 +153,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class Support:
-    """The qualified sales of a variant and the seconds they stand for."""
+    """The qualified sales of a variant, or fills of targets, and the seconds they stand for."""
 
     sales: tuple[Sale, ...]
     window: int
@@ -159,6 +164,9 @@ class Support:
 
     def at_or_above(self, price: int) -> int:
         return sum(sale.price >= price for sale in self.sales)
+
+    def at_or_below(self, price: int) -> int:
+        return sum(sale.price <= price for sale in self.sales)
 
     def days(self, unit: int, price: int) -> Fraction:
         """Days until the `unit`-th unit is sold at `price`."""
@@ -190,13 +198,16 @@ class Find:
         return Fraction(self.net, self.cost)
 
     @property
-    def hold_days(self) -> Fraction:
-        return self.support.days(len(self.legs), self.legs[-1].sell) if self.support else Fraction(0)
+    def hold_days(self) -> Fraction | None:
+        """`None`: relisted without a key, when no sale is known."""
+        if self.support:
+            return self.support.days(len(self.legs), self.legs[-1].sell)
+        return None if self.exit == "relist" else Fraction(0)
 
     @property
-    def days(self) -> Fraction:
-        return self.hold_days + (self.days_to_fill or 0)
+    def days(self) -> Fraction | None:
+        return None if self.hold_days is None else self.hold_days + (self.days_to_fill or 0)
 
     @property
     def per_day(self) -> int:
-        return floor(self.net / max(Fraction(1), self.days))
+        return floor(self.net / max(Fraction(1), self.days or Fraction(0)))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
-from typing import Any
 
 from dmscan.sandbox.question import DAY, FLOAT_PARTS, LEVELS, Band, Book, Fees, Find, Leg, Question, Support
 from dmscan.sandbox.state import DefaultFee, Offer, Sale, Target, Title
@@ -41,11 +40,11 @@ def renewing(book: Book) -> Book:
     return replace(book, question=replace(book.question, fee_at="now"))
 
 
-def _sale_time(book: Book, days: Fraction) -> int:
+def sale_time(book: Book, days: Fraction) -> int:
     return book.now if book.question.fee_at == "now" else book.now + DAY * ceil(days)
 
 
-def _bands(question: Question) -> list[Band]:
+def bands(question: Question) -> list[Band]:
     """Design chapter 4.4: explicit price limits narrow levels, an explicit ROI replaces theirs."""
     levels: list[tuple[int, int | None, Fraction]]
     if question.levels:
@@ -62,13 +61,13 @@ def _bands(question: Question) -> list[Band]:
 
 
 def _affordable(price: int, question: Question) -> bool:
-    return any(band.holds(price) for band in _bands(question))
+    return any(band.holds(price) for band in bands(question))
 
 
-def _pays(ask: int, proceeds: int, question: Question) -> bool:
+def pays(ask: int, proceeds: int, question: Question) -> bool:
     """Every rule that one leg must meet, price limits included (design chapter 4.4)."""
     profit = proceeds - ask
-    return profit >= question.min_profit and any(band.holds(ask) and Fraction(profit, ask) >= band.min_roi for band in _bands(question))
+    return profit >= question.min_profit and any(band.holds(ask) and Fraction(profit, ask) >= band.min_roi for band in bands(question))
 
 
 def _buyable(book: Book) -> list[Offer]:
@@ -101,7 +100,7 @@ def instant(book: Book) -> list[Find]:
         if place is None:
             continue
         leg = _leg_into(wanted[place], offer, book)
-        if _pays(leg.ask, leg.sell - leg.fee, book.question):
+        if pays(leg.ask, leg.sell - leg.fee, book.question):
             left[place] -= 1
             legs.setdefault(offer.phase, []).append(leg)
     return [Find(book, phase, "instant", tuple(of_phase)) for phase, of_phase in legs.items()]
@@ -147,21 +146,26 @@ def on_quotes(book: Book) -> list[Find]:
         return []
     fee = book.fees.fee(book.bid, book.now)
     leg = Leg(book.ask, book.bid, fee, book.now, target=Target(book.bid, 0))
-    return [Find(book, "", "instant", (leg,))] if _pays(leg.ask, leg.sell - leg.fee, book.question) else []
+    return [Find(book, "", "instant", (leg,))] if pays(leg.ask, leg.sell - leg.fee, book.question) else []
+
+
+def quote_refuses(book: Book) -> bool:
+    """The one rule on the quote for what is relisted (design chapter 4)."""
+    has_phases = book.game == "cs2" and "Doppler" in book.title
+    least = min((band.low for band in bands(book.question)), default=0)
+    return book.ask is None or (not has_phases and book.ask < least)
 
 
 def relist(book: Book) -> list[Find]:
-    """Design chapter 4.3, variant by variant, with the one rule on the quote of chapter 4."""
-    has_phases = book.game == "cs2" and "Doppler" in book.title
-    least = min((band.low for band in _bands(book.question)), default=0)
-    if book.ask is None or (not has_phases and book.ask < least):
+    """Design chapter 4.3, variant by variant."""
+    if quote_refuses(book):
         return []
     phases = sorted({offer.phase for offer in _buyable(book)})
     return [one for phase in phases for one in [_relist_variant(book, phase)] if one is not None]
 
 
 def _relist_variant(book: Book, phase: str) -> Find | None:
-    support = _support(book, phase)
+    support = support_of(book, phase)
     if not support.sales or len(support.sales) < book.question.min_sales:
         return None
     buyable = [offer for offer in _buyable(book) if offer.phase == phase]
@@ -175,28 +179,33 @@ def _relist_variant(book: Book, phase: str) -> Find | None:
 
 def _relist_units(book: Book, support: Support, bought: list[Offer]) -> Find | None:
     """All of `bought` sold at one price, or `None` if a leg breaks a rule or the last unit takes too long."""
-    phase, price = bought[0].phase, _relist_price(book, support, bought)
+    phase = bought[0].phase
+    price = relist_price(support, rivals(book, phase, bought))
     if support.at_or_above(price) == 0 or support.days(len(bought), price) > book.question.max_days_to_sell:
         return None
     legs = []
     for unit, offer in enumerate(bought, start=1):
-        sold_at = _sale_time(book, support.days(unit, price))
+        sold_at = sale_time(book, support.days(unit, price))
         fee = book.fees.fee(price, sold_at)
-        if not _pays(offer.price, price - fee, book.question):
+        if not pays(offer.price, price - fee, book.question):
             return None
         legs.append(Leg(offer.price, price, fee, sold_at, offer))
     return Find(book, phase, "relist", tuple(legs), support)
 
 
-def _relist_price(book: Book, support: Support, bought: list[Offer]) -> int:
+def rivals(book: Book, phase: str, bought: Iterable[Offer] = ()) -> list[int]:
+    """The asks that compete once `bought` are gone."""
     ids = {offer.offer_id for offer in bought}
-    rivals = [offer.price for offer in book.offers if offer.phase == bought[0].phase and not offer.reserved and offer.offer_id not in ids]
-    return min([support.quantile(2, 5), *(price - 1 for price in rivals)])
+    return [offer.price for offer in book.offers if offer.phase == phase and not offer.reserved and offer.offer_id not in ids]
 
 
-def _support(book: Book, phase: str) -> Support:
-    """The newest 20 `Offer` rows of the title, of them the qualified ones of the variant, and the window in seconds."""
-    rows = sorted((sale for sale in book.sales if sale.kind == "Offer"), key=lambda sale: -sale.at)[:20]
+def relist_price(support: Support, asks: list[int]) -> int:
+    return min([support.quantile(2, 5), *(ask - 1 for ask in asks)])
+
+
+def support_of(book: Book, phase: str, kind: str = "Offer") -> Support:
+    """The newest 20 rows of that kind of the title, of them the qualified ones of the variant, and the window in seconds."""
+    rows = sorted((sale for sale in book.sales if sale.kind == kind), key=lambda sale: -sale.at)[:20]
     start = book.now - 30 * DAY
     window = 30 * DAY
     if len(rows) == 20 and rows[-1].at > start:
@@ -238,17 +247,7 @@ def break_even(cost: int, fees: Fees, at: int) -> int:
 def max_buy(proceeds: int, question: Question) -> int | None:
     """The highest cost at which `proceeds` still meet every rule of a leg; `None` if there is none (design chapter 3)."""
     costs = []
-    for band in _bands(question):
+    for band in bands(question):
         highest = min(proceeds - question.min_profit, floor(proceeds / (1 + band.min_roi)))
         costs.append(highest if band.high is None else min(highest, band.high))
-    return max((cost for cost in costs if cost >= 1 and _pays(cost, proceeds, question)), default=None)
-
-
-ORDERS: dict[str, Callable[[Find], Any]] = {
-    "profit-per-day": lambda one: -one.per_day,
-    "profit": lambda one: -one.net,
-    "roi": lambda one: -one.roi,
-    "cost": lambda one: one.cost,
-    "days": lambda one: one.days,
-    "title": lambda one: one.book.title,
-}
+    return max((cost for cost in costs if cost >= 1 and pays(cost, proceeds, question)), default=None)

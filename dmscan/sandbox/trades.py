@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 from random import Random
 
+from dmscan.sandbox import book
 from dmscan.sandbox.outline import DAY, Outline, Scale, dated, phase_drawn
-from dmscan.sandbox.parameters import FEES, SALES, TIMES
+from dmscan.sandbox.parameters import FEES, OFFERS, SALES, TIMES
 from dmscan.sandbox.state import FeeRow, Sale
 
 MONTH = 30 * DAY
@@ -24,10 +25,19 @@ def sales(about: Outline, scale: Scale) -> list[Sale]:
     if mood < SALES.burst:
         rows = _burst(rng, rows)
     elif mood < SALES.burst + SALES.flat:
-        rows = [_repriced(row, about.fair) if rng.random() < 0.85 else row for row in rows]
+        rows = [_repriced(row, _flat_price(about, row)) if rng.random() < 0.85 else row for row in rows]
     elif mood < SALES.burst + SALES.flat + SALES.falling:
         rows = [_repriced(row, row.price * (78 + 5 * min(number, 6)) // 100) for number, row in enumerate(rows)]
-    return sorted(rows, key=lambda row: -row.at)
+    return sorted((_at_its_bids(about, row) for row in rows), key=lambda row: -row.at)
+
+
+def _flat_price(about: Outline, row: Sale) -> int:
+    return about.fair if row.kind == "Offer" else round(about.fair * SALES.target_discount)
+
+
+def _at_its_bids(about: Outline, row: Sale) -> Sale:
+    """What was sold into a bid went for what the title's bids are, not those of the usual title."""
+    return row if row.kind == "Offer" else _repriced(row, round(row.price * bid_share(about) / SALES.target_discount))
 
 
 def pace(about: Outline) -> float:
@@ -44,6 +54,11 @@ def is_flat(about: Outline) -> bool:
 
 def _per_day(rng: Random) -> float:
     return rng.lognormvariate(math.log(SALES.per_day_median), SALES.per_day_spread)
+
+
+def bid_share(about: Outline) -> float:
+    """The best bid of an ordinary day as a share of what buyers pay; bids of the day of a bargain stand lower."""
+    return book.bid_level(about) * (1 + OFFERS.above_fair / 2)
 
 
 def noise(about: Outline) -> float:

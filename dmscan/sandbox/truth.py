@@ -15,24 +15,24 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from dmscan.sandbox.question import DAY, Answer, Book, Fees, Find, Leg, Question, Search, Support
-from dmscan.sandbox.searches import (
-    ORDERS,
-    book_of,
-    break_even,
-    float_part,
-    instant,
-    limit_of,
-    lock_days,
-    lower_median,
-    max_buy,
-    on_quotes,
-    relist,
-    renewing,
-)
-from dmscan.sandbox.state import DefaultFee, Sale, Target, Title
+from dmscan.sandbox.question import Answer, Book, Fees, Find, Leg, Question, Search, Support
+from dmscan.sandbox.searches import book_of, break_even, float_part, instant, limit_of, lock_days, max_buy, on_quotes, relist, renewing
+from dmscan.sandbox.spreads import own_target, quoted_spread
+from dmscan.sandbox.state import DefaultFee, Target, Title
+from dmscan.sandbox.warnings import warnings
 
-__all__ = ["Answer", "Question", "break_even", "find", "max_buy"]
+__all__ = ["Answer", "Fees", "Question", "break_even", "find", "max_buy"]
+
+ORDERS: dict[str, Callable[[Find], Any]] = {
+    "profit-per-day": lambda one: -one.per_day,
+    "profit": lambda one: -one.net,
+    "roi": lambda one: -one.roi,
+    "cost": lambda one: one.cost,
+    "days": lambda one: (one.days is None, one.days),
+    "title": lambda one: one.book.title,
+    "lively": lambda one: -one.net * min(len(one.book.listed), one.book.wanted, 50),
+}
+"""Design chapter 4.4; days that are unknown come last."""
 
 
 def find(
@@ -57,7 +57,7 @@ def find(
         of_title = {pair: searches[pair](book) for pair in searches}
         found.update(pair for pair, ones in of_title.items() if ones)
         finds += [one for ones in of_title.values() for one in ones]
-        renewed += of_title.get("offer.relist") == [] and bool(relist(renewing(book)))
+        renewed += any(not of_title[pair] and searches[pair](renewing(book)) for pair in searches if pair.endswith(".relist"))
     return Answer(
         opportunities=[_written(one) for one in _sorted(finds, question.sort)],
         totals=_totals(finds),
@@ -69,8 +69,10 @@ def find(
 
 
 def _searches(question: Question) -> dict[str, Search]:
-    """How each pair of entry and exit asked for is looked for; without a key only `offer.instant` is."""
-    known = {"offer.instant": instant, "offer.relist": relist} if question.signed else {"offer.instant": on_quotes}
+    """How each pair of entry and exit asked for is looked for; without a key no sales are known to relist by."""
+    known = {"offer.instant": on_quotes, "target.relist": quoted_spread}
+    if question.signed:
+        known = {"offer.instant": instant, "offer.relist": relist, "target.relist": own_target}
     asked = {f"{entry}.{exit_}" for entry in question.entries for exit_ in question.exits}
     return {pair: search for pair, search in known.items() if pair in asked}
 
@@ -136,15 +138,15 @@ def _written(one: Find) -> dict[str, Any]:
         "fee_fraction": _decimal(book.fees.fraction(first.sell, first.sold_at)),
         "fee_source": book.fees.source if row is None else "reduced",
         "hold_days": _number(one.hold_days),
-        "days_to_fill": None if one.days_to_fill is None else _number(one.days_to_fill),
+        "days_to_fill": _number(one.days_to_fill),
         "profit_per_day_cents": one.per_day,
-        "pace_per_day": _number(len(one.legs) / one.hold_days) if one.support else None,
-        "warnings": sorted(_warnings(one)),
+        "pace_per_day": _number(len(one.legs) / one.hold_days) if one.support and one.hold_days else None,
+        "warnings": sorted(warnings(one)),
         "quote": {
             "ask_cents": book.ask,
             "bid_cents": book.bid,
             "ask_count": len(book.listed),
-            "bid_count": sum(target.amount for target in book.targets),
+            "bid_count": book.wanted,
         },
         "sales": _sales_written(one.support, first.sell) if one.support else None,
         "legs": [_leg_written(leg, book) for leg in one.legs],
@@ -175,13 +177,20 @@ def _leg_written(leg: Leg, book: Book) -> dict[str, Any]:
         "fee_cents": leg.fee,
         "net_profit_cents": leg.net,
         "roi": _number(Fraction(leg.net, leg.ask)),
-        "lock_days": lock_days(offer, book.now) if offer else None,
+        "lock_days": _days_locked(leg, book.now),
         "unlock_at": _iso(offer.unlock_at) if offer and offer.unlock_at is not None else None,
         "reversible_until": _iso(offer.revert_until) if offer and offer.revert_until is not None else None,
         "float_part": float_part(offer) if offer else None,
         "paint_seed": (offer.paint_seed or None) if offer else None,
         "target": _target_written(leg.target) if leg.target else None,
     }
+
+
+def _days_locked(leg: Leg, now: int) -> int | None:
+    """Unknown where a quote was bought; an own target gets a piece of which no lock is known, and says 0."""
+    if leg.offer is None:
+        return None if leg.target else 0
+    return lock_days(leg.offer, now)
 
 
 def _target_written(target: Target) -> dict[str, Any]:
@@ -198,8 +207,10 @@ def _iso(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _number(value: Fraction) -> int | float:
-    """At most four decimals, half to even; a whole number is an `int`."""
+def _number(value: Fraction | None) -> int | float | None:
+    """At most four decimals, half to even; a whole number is an `int`; `None` is unknown."""
+    if value is None:
+        return None
     scaled = round(value * 10000)
     return scaled // 10000 if scaled % 10000 == 0 else scaled / 10000
 
@@ -207,53 +218,3 @@ def _number(value: Fraction) -> int | float:
 def _decimal(fraction: Fraction) -> str:
     text = f"{Decimal(fraction.numerator) / fraction.denominator:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _warnings(one: Find) -> set[str]:
-    """Design chapter 4.4."""
-    book = one.book
-    offers = [leg.offer for leg in one.legs if leg.offer]
-    locked = any(lock_days(offer, book.now) > 0 for offer in offers)
-    depth = sum(target.amount for target in book.targets) if one.exit == "instant" else len(book.listed)
-    said = {
-        "thin_book": depth < 3,
-        "roi_suspicious": one.roi > 1,
-        "locked": locked,
-        "lock_resale_unproven": locked and one.exit == "instant",
-        "reversible": any(offer.revert_until is not None and offer.revert_until > book.now for offer in offers),
-        "fee_expires_soon": any(_fee_ends(leg, book.fees) for leg in one.legs),
-        "restricted_bids_possible": not book.question.signed,
-    }
-    warnings = {name for name, holds in said.items() if holds}
-    return warnings | (_sales_warnings(one, one.support) if one.support else set())
-
-
-def _fee_ends(leg: Leg, fees: Fees) -> bool:
-    row = fees.row(leg.sell, leg.sold_at)
-    return row is not None and row.expires_at - leg.sold_at <= DAY
-
-
-def _sales_warnings(one: Find, support: Support) -> set[str]:
-    median, price = support.quantile(1, 2), one.legs[0].sell
-    newest = sorted(support.sales, key=lambda sale: (-sale.at, sale.price))[:5]
-    said = {
-        "far_above_bid": one.book.bid is None or price > Fraction(3, 2) * one.book.bid,
-        "falling": lower_median([sale.price for sale in newest]) < Fraction("0.93") * median,
-        "spread_out_sales": support.quantile(3, 4) - support.quantile(1, 4) > Fraction(median, 4),
-        "sales_burst": _burst(support.sales),
-        "worse_float_than_sales": any(_worse_float(leg, support.sales) for leg in one.legs),
-    }
-    return {name for name, holds in said.items() if holds}
-
-
-def _burst(sales: tuple[Sale, ...]) -> bool:
-    """Five sales at one price within ten minutes: some sale is the first of them."""
-    return any(sum(s.price == first.price and first.at <= s.at <= first.at + 600 for s in sales) >= 5 for first in sales)
-
-
-def _worse_float(leg: Leg, sales: tuple[Sale, ...]) -> bool:
-    known = [Fraction(sale.float_value) for sale in sales if sale.float_value]
-    if not known or leg.offer is None or not leg.offer.float_value:
-        return False
-    own = Fraction(leg.offer.float_value)
-    return Fraction(sum(value < own for value in known), len(known)) >= Fraction(3, 4)

@@ -40,11 +40,14 @@ def refused(dmscan: Dmscan, *arguments: str) -> tuple[int, str]:
         (["--deadline", "soon"], ["--deadline", "5m"]),
         (["--rate", "0"], ["--rate", "greater than 0"]),
         (["--max-requests", "0"], ["--max-requests", "at least 1"]),
+        (["--connections", "0"], ["--connections", "from 1 to 100", "not 0"]),
+        (["--connections", "101"], ["--connections", "from 1 to 100", "not 101"]),
+        (["--connections", "few"], ["--connections", "integer"]),
         (["--limit", "0"], ["--limit", "at least 1"]),
         (["--min-sales", "0"], ["--min-sales", "at least 1"]),
         (["--max-units", "many"], ["--max-units", "integer"]),
         (["--exit", "instand"], ["--exit", "did you mean instant"]),
-        (["--entry", "target"], ["--entry", "offer"]),
+        (["--entry", "target", "--exit", "instant"], ["--entry target", "--exit instant"]),
         (["--sort", "price"], ["--sort", "profit"]),
         (["--fee-at", "later"], ["--fee-at", "sale, now"]),
         (["-f", "yaml"], ["--format", "markdown"]),
@@ -98,6 +101,16 @@ def test_a_secret_in_a_file_that_others_can_read_is_refused(dmscan: Dmscan, tmp_
     assert f"chmod 600 {secret}" in sentence
     secret.chmod(0o600)
     assert dmscan.scan("--no-store")["complete"] is True
+
+
+@pytest.mark.parametrize("asked", [["--http2"], []], ids=["option", "environment"])
+def test_http2_without_its_package_says_what_to_install(dmscan: Dmscan, tmp_path: Path, asked: list[str]) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['h2'] = None")
+    dmscan.environment |= {"PYTHONPATH": str(tmp_path)} | ({} if asked else {"DMSCAN_HTTP2": "1"})
+    code, sentence = refused(dmscan, "scan", *asked)
+    assert code == 22
+    assert "--http2" in sentence
+    assert "pip install 'dmscan[http2]'" in sentence
 
 
 def test_what_needs_a_key_says_so(dmscan: Dmscan) -> None:

@@ -43,6 +43,14 @@ def unix(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp())
 
 
+def test_few_connections_and_http2_change_nothing_of_what_is_found(dmscan: Dmscan) -> None:
+    """The market here speaks HTTP/1.1, so that is spoken."""
+    usual = dmscan.scan("--no-store", "--deadline", "0")
+    one = dmscan.scan("--no-store", "--deadline", "0", "--connections", "1", "--http2")
+    assert one["complete"] is True
+    assert one["totals"] == usual["totals"]
+
+
 def test_the_sandbox_needs_no_key_and_leaves_the_users_history_alone(dmscan: Dmscan) -> None:
     dmscan.scan()
     mine = dmscan.home / "data" / "dmscan" / "history.db"

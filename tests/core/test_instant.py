@@ -100,8 +100,14 @@ def test_variants_share_the_targets_and_are_told_apart():
 @pytest.mark.parametrize(
     ("offers", "targets", "verdict"),
     [
-        (None, None, Need.TARGETS),
+        (None, None, Need.OFFERS),
         ([ask(1000)], None, Need.TARGETS),
+        ([ask(1170), ask(1165)], None, Need.TARGETS),
+        ([ask(1196), ask(1166)], None, Reason.BELOW_MIN_ROI),
+        ([ask(1000, reserved=True), ask(1196)], None, Reason.BELOW_MIN_PROFIT),
+        ([ask(40)], None, Reason.NO_BUYABLE_OFFER),
+        ([], None, Reason.NO_BUYABLE_OFFER),
+        ([ask(1000, unlock_at=NOW + 9 * DAY)], None, Reason.LOCK_TOO_LONG),
         (None, [bid(1200)], Need.OFFERS),
         (None, [], Reason.NO_COMPATIBLE_BID),
         (None, [bid(1004)], Reason.BELOW_MIN_PROFIT),

@@ -12,7 +12,7 @@ from dmscan.core.units import LEAST_SAMPLE, SAMPLE
 from dmscan.errors import ExitCode, HistoryError, MarketUnavailable
 
 from make import NOW, TITLE, make_leg, make_opportunity, make_quote, make_relist, make_request, make_sale
-from strategies import RENEWABLE
+from strategies import RENEWABLE, RENEWABLE_BOTH
 
 INSTANT, RELIST = (Entry.OFFER, Exit.INSTANT), (Entry.OFFER, Exit.RELIST)
 NO_BID = {INSTANT: Reason.NO_BID, RELIST: Reason.TOO_FEW_SALES}
@@ -93,6 +93,20 @@ def test_titles_refused_only_for_the_end_of_a_reduced_fee_are_counted():
     book.settle(RENEWABLE, {INSTANT: Reason.NO_BID, RELIST: Reason.BELOW_MIN_PROFIT})
     book.settle(evidence(), NO_BID)
     assert book.pass_if_renewed == 1
+
+
+def test_a_title_that_two_ways_would_pass_if_renewed_counts_once():
+    book = Ledger(make_request(entries=tuple(Entry)), [].append)
+    refused = {RELIST: Reason.BELOW_MIN_PROFIT, (Entry.TARGET, Exit.RELIST): Reason.BELOW_MIN_PROFIT}
+    book.settle(RENEWABLE_BOTH, {INSTANT: Reason.NO_BID, **refused})
+    assert book.pass_if_renewed == 1
+
+
+def test_a_spread_on_the_quote_alone_needs_no_proof_of_the_units():
+    book, heard = ledger()
+    spread = make_relist(entry=Entry.TARGET, sales=None, hold_days=None)
+    book.settle(evidence(sale=None), {INSTANT: Reason.NO_BID, RELIST: (spread,)})
+    assert heard == book.found == [spread]
 
 
 def test_the_same_trouble_is_one_entry_with_a_count():

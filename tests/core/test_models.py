@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from msgspec.structs import replace
 
 from dmscan.core.fees import ASSUMED
-from dmscan.core.models import Entry, Evidence, Exit, Game, PriceBand, Stamped
+from dmscan.core.models import Entry, Evidence, Exit, Game, Need, PriceBand, Stamped
 
 from make import NOW, make_leg, make_opportunity, make_quote, make_relist
 
@@ -30,10 +31,25 @@ def test_sums_and_roi_are_those_of_the_legs():
     assert found.key == (Game.CS2, found.title, "", Entry.OFFER, Exit.INSTANT)
 
 
-@pytest.mark.parametrize(("stamps", "now"), [({}, 0), ({"sales": 5}, 5), ({"sales": 5, "targets": 9, "offers": 7}, 9), ({"offers": -9}, 0)])
+def test_unknown_days_count_as_one():
+    leg = make_leg(ask=1000, sell=1100, fee=0)
+    found = make_relist(legs=(leg,), hold_days=None)
+    assert (found.days, found.profit_per_day) == (None, 100)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "now"),
+    [({}, 0), ({"sales": 5}, 5), ({"sales": 5, "targets": 9, "offers": 7}, 9), ({"offers": -9}, 0), ({"offers": 7, "fills": 8}, 8)],
+)
 def test_now_is_when_the_last_answer_used_arrived(stamps, now):
     answers = {name: Stamped((), NOW + after) for name, after in stamps.items()}
     assert Evidence(make_quote(at=NOW), ASSUMED.schedule(""), **answers).now == NOW + now
+
+
+def test_what_has_not_been_asked_is_told_in_the_order_of_the_calls():
+    bare = Evidence(make_quote(), ASSUMED.schedule(""))
+    assert bare.unasked == tuple(Need)
+    assert replace(bare, sales=Stamped((), NOW), offers=Stamped((), NOW)).unasked == (Need.TARGETS, Need.FILLS)
 
 
 def test_a_band_holds_its_bounds():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dmscan.core.models import Reason
-from dmscan.core.offers import buyable, lock_days, obstacle
+from dmscan.core.offers import buyable, cheapest_rival, lock_days, obstacle
 from dmscan.core.rules import later, price_bands
 
 from make import DAY, NOW, make_offer, make_rules
@@ -63,3 +63,21 @@ def test_the_furthest_obstacle_is_told():
 def test_where_all_can_be_bought_no_obstacle_is_told():
     _, furthest = buyable([make_offer()], make_rules(), NOW)
     assert later(furthest, Reason.TOO_FEW_SALES) is Reason.TOO_FEW_SALES
+
+
+@pytest.mark.parametrize(
+    ("changes", "least"),
+    [
+        ({}, 700),
+        ({"p2p": True}, 700),
+        ({"resellable": False}, 700),
+        ({"unlock_at": NOW + 99 * DAY}, 700),
+        ({"reserved": True}, 900),
+        ({"phase": "ruby"}, 900),
+        ({"offer_id": "bought"}, 900),
+    ],
+)
+def test_whatever_is_not_reserved_and_not_bought_competes(changes, least):
+    offers = [make_offer(offer_id="dear", price=900), make_offer(**{"price": 700} | changes)]
+    assert cheapest_rival(offers, "", {"bought"}) == least
+    assert cheapest_rival([], "") is None

@@ -14,13 +14,15 @@ from dmscan.core.fees import fixed
 from dmscan.core.memory import Known, SalesOutlook
 from dmscan.core.models import Entry, Exit, Reason, Stamped
 from dmscan.core.outlook import (
-    closed_for_now,
+    CENT,
+    PROMISES,
     instant_promise,
     promise,
     put_off_until,
     refused_by_outlook,
     relist_promise,
     sales_outlook,
+    spread_promise,
 )
 from dmscan.core.relist import judge_relist
 
@@ -117,33 +119,36 @@ def test_a_cheaper_ask_gives_hope_again():
     assert refused_by_outlook(hopeless, replace(QUOTE, ask=900), TENTH, make_rules()) is None
 
 
-def test_a_title_waits_until_its_sales_are_worth_asking_again_and_no_second_longer():
-    hopeless, until = replace(OUTLOOK, qualified=7), put_off_until(OUTLOOK)
-    assert closed_for_now(hopeless, replace(QUOTE, at=until - 1), TENTH, make_rules()) is Reason.TOO_FEW_SALES
-    assert closed_for_now(hopeless, replace(QUOTE, at=until), TENTH, make_rules()) is None
-    assert closed_for_now(OUTLOOK, QUOTE, TENTH, make_rules()) is None
+def test_an_own_target_is_given_up_for_want_of_sales_or_of_a_price_but_not_for_the_ask():
+    dear = replace(QUOTE, ask=2000)
+    assert refused_by_outlook(OUTLOOK, dear, TENTH, make_rules()) is Reason.BELOW_MIN_PROFIT
+    assert refused_by_outlook(OUTLOOK, dear, TENTH, make_rules(), Entry.TARGET) is None
+    assert refused_by_outlook(replace(OUTLOOK, best_q40=55), dear, TENTH, make_rules(), Entry.TARGET) is Reason.BELOW_MIN_PROFIT
+    assert refused_by_outlook(replace(OUTLOOK, qualified=7), dear, TENTH, make_rules(), Entry.TARGET) is Reason.TOO_FEW_SALES
 
 
 # --- who comes first ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("missing", [{"ask": None}, {"bid": None}])
-def test_an_instant_needs_both_sides_to_promise_anything(missing):
-    assert instant_promise(make_quote(**missing), FREE, None) == 0
+@pytest.mark.parametrize("promised", [instant_promise, spread_promise])
+def test_what_needs_both_sides_promises_nothing_without_one(promised, missing):
+    assert promised(make_quote(**missing), FREE, None) == 0
 
 
 def test_an_instant_promises_its_margin_after_the_fee_by_how_often_the_title_paid():
-    assert instant_promise(QUOTE, FREE, None) == 200 // 2 // 2
-    assert instant_promise(QUOTE, TENTH, None) == 80 // 2 // 2
-    assert instant_promise(QUOTE, FREE, known(looks=8, finds=0)) == 200 // 10 // 2
-    assert instant_promise(QUOTE, FREE, known(looks=8, finds=8)) == 200 * 9 // 10 // 2
+    assert instant_promise(QUOTE, FREE, None) == 200 * CENT // 2 // 2
+    assert instant_promise(QUOTE, TENTH, None) == 80 * CENT // 2 // 2
+    assert instant_promise(QUOTE, FREE, known(looks=8, finds=0)) == 200 * CENT // 10 // 2
+    assert instant_promise(QUOTE, FREE, known(looks=8, finds=8)) == 200 * CENT * 9 // 10 // 2
     assert instant_promise(replace(QUOTE, bid=900), FREE, None) == 0
 
 
-def test_the_bid_of_a_title_with_phases_promises_little_until_it_has_paid():
+def test_what_lies_between_two_phases_is_no_profit():
     phased = replace(QUOTE, title=PHASED, bid=4200)
-    assert instant_promise(phased, FREE, None) == 3200 // 32 // 2
-    assert instant_promise(phased, FREE, known(looks=32, finds=31)) == 3200 * 32 // 64 // 2
+    assert instant_promise(phased, FREE, None) == 50 * CENT // 64 // 2
+    assert instant_promise(replace(phased, bid=1010), FREE, None) == 10 * CENT // 64 // 2
+    assert instant_promise(phased, FREE, known(looks=32, finds=31)) == 50 * CENT * 32 // 96 // 2
 
 
 def test_a_relist_without_an_ask_promises_nothing():
@@ -151,29 +156,49 @@ def test_a_relist_without_an_ask_promises_nothing():
 
 
 def test_a_relist_with_remembered_sales_promises_what_they_pay():
-    assert relist_promise(QUOTE, FREE, known(sales=OUTLOOK)) == 200 // 2
-    assert relist_promise(QUOTE, TENTH, known(sales=OUTLOOK)) == 80 // 2
+    assert relist_promise(QUOTE, FREE, known(sales=OUTLOOK)) == 200 * CENT // 2
+    assert relist_promise(QUOTE, TENTH, known(sales=OUTLOOK)) == 80 * CENT // 2
     assert relist_promise(QUOTE, FREE, known(sales=replace(OUTLOOK, best_q40=900))) == 0
 
 
 def test_a_relist_without_sales_promises_by_its_bid_its_usual_ask_and_its_price():
-    one_sided = replace(QUOTE, bid=None)
-    assert relist_promise(one_sided, FREE, None) == 10
-    assert relist_promise(QUOTE, FREE, None) == 260 // 2 + 10
-    assert relist_promise(one_sided, FREE, known(usual_ask=2000)) == 900 // 2 + 10
-    assert relist_promise(QUOTE, FREE, known(usual_ask=1100)) == 260 // 2 + 10
-    assert relist_promise(QUOTE, FREE, known(usual_ask=1100, sales=replace(OUTLOOK, best_q40=None))) == 260 // 2 + 10
-    assert relist_promise(replace(QUOTE, bid=500), FREE, known(usual_ask=800)) == 10
+    low = replace(QUOTE, bid=500)
+    assert relist_promise(low, FREE, None) == 10 * CENT
+    assert relist_promise(QUOTE, FREE, None) == (260 // 2 + 10) * CENT
+    assert relist_promise(low, FREE, known(usual_ask=2000)) == (900 // 2 + 10) * CENT
+    assert relist_promise(QUOTE, FREE, known(usual_ask=1100)) == (260 // 2 + 10) * CENT
+    assert relist_promise(QUOTE, FREE, known(usual_ask=1100, sales=replace(OUTLOOK, best_q40=None))) == (260 // 2 + 10) * CENT
+    assert relist_promise(low, FREE, known(usual_ask=800)) == 10 * CENT
+
+
+def test_a_relist_that_few_want_promises_less_and_one_that_nobody_wants_nothing():
+    promised = {count: relist_promise(replace(QUOTE, bid_count=count), FREE, None) for count in (0, 1, 10, 20, 500)}
+    assert promised == {0: 0, 1: 7 * CENT, 10: 70 * CENT, 20: 140 * CENT, 500: 140 * CENT}
+
+
+def test_an_own_target_promises_the_spread_after_the_fee_by_how_lively_the_title_is():
+    wide = make_quote(ask=1201, bid=999, ask_count=30, bid_count=30)
+    assert spread_promise(wide, FREE, None) == 200 * CENT // 4
+    assert spread_promise(wide, TENTH, None) == 80 * CENT // 4
+    assert spread_promise(replace(wide, ask_count=5), FREE, None) == 200 * CENT // 4 // 4
+    assert spread_promise(replace(wide, bid_count=2), FREE, None) == 200 * CENT // 10 // 4
+    assert spread_promise(replace(wide, bid=1250), FREE, None) == 0
+
+
+def test_remembered_sales_cap_what_an_own_target_promises():
+    wide = make_quote(ask=1201, bid=999, ask_count=30, bid_count=30)
+    assert spread_promise(wide, FREE, known(sales=replace(OUTLOOK, best_q40=1100))) == 100 * CENT // 4
+    assert spread_promise(wide, FREE, known(sales=replace(OUTLOOK, best_q40=1300))) == 200 * CENT // 4
 
 
 def test_a_title_promises_what_its_open_pairs_do_together():
     both = {exit_: promise([(Entry.OFFER, exit_)], QUOTE, FREE, None) for exit_ in Exit}
-    assert both == {Exit.INSTANT: 50, Exit.RELIST: 140}
-    assert promise([(Entry.OFFER, exit_) for exit_ in Exit], QUOTE, FREE, None) == 190
+    assert both == {Exit.INSTANT: 50 * CENT, Exit.RELIST: 140 * CENT}
+    assert promise([(Entry.OFFER, exit_) for exit_ in Exit], QUOTE, FREE, None) == 190 * CENT
     assert promise([], QUOTE, FREE, None) == 0
 
 
 @given(EVIDENCE, st.integers(0, 20), st.integers(0, 20))
 def test_no_promise_is_negative(evidence, looks, finds):
     remembered = known(looks=looks + finds, finds=finds, sales=sales_outlook(evidence.sales))
-    assert promise([(Entry.OFFER, exit_) for exit_ in Exit], evidence.quote, evidence.fees, remembered) >= 0
+    assert promise(PROMISES, evidence.quote, evidence.fees, remembered) >= 0

@@ -11,12 +11,13 @@ from msgspec.structs import replace
 
 from dmscan.core.fees import break_even, fee, most_proceeds, row_at
 from dmscan.core.instant import judge_instant, judge_quote
-from dmscan.core.models import Evidence, FeeSchedule, Need, Opportunity, PriceBand, Rules
+from dmscan.core.models import Evidence, FeeSchedule, Need, Opportunity, PriceBand, Reason, Rules
 from dmscan.core.money import Cents, fraction_text, parse_dollars, parse_fraction, parse_share, rounded, share_of
 from dmscan.core.rank import SORTS, rank, totals
 from dmscan.core.relist import judge_relist
 from dmscan.core.rules import band_of, max_buy, refusal, refusal_at_best
-from dmscan.core.screen import screen_instant, screen_relist
+from dmscan.core.screen import screen_instant, screen_relist, screen_target
+from dmscan.core.target import judge_spread, judge_target
 from dmscan.core.titles import TitleFilter
 from dmscan.render.text import dollars
 
@@ -38,6 +39,8 @@ CHANCE = st.integers(0, 2**64 - 1).map(Random)
 LIMITS = st.tuples(SHARES, st.integers(0, 100))
 
 NEEDS = frozenset(Need)
+JUDGES = (judge_instant, judge_relist, judge_target, judge_quote, judge_spread)
+ANSWERS = ("sales", "targets", "fills", "offers")
 
 
 def finds(judge, evidence: Evidence, rules: Rules) -> tuple[Opportunity, ...]:
@@ -46,7 +49,7 @@ def finds(judge, evidence: Evidence, rules: Rules) -> tuple[Opportunity, ...]:
 
 
 def all_finds(evidence: Evidence, rules: Rules) -> list[Opportunity]:
-    return [found for judge in (judge_instant, judge_relist, judge_quote) for found in finds(judge, evidence, rules)]
+    return [found for judge in JUDGES for found in finds(judge, evidence, rules)]
 
 
 def proceeds(fees: FeeSchedule, price: Cents, at: int = NOW) -> Cents:
@@ -158,7 +161,7 @@ def test_a_leg_that_loose_limits_refuse_is_refused_by_strict_ones(cost, sell, on
 @given(EVIDENCE, RULES, CHANCE)
 def test_what_strict_rules_find_on_a_title_loose_ones_find_too(evidence, rules, chance):
     strict = stricter(rules, chance)
-    for judge in (judge_instant, judge_relist, judge_quote):
+    for judge in JUDGES:
         if finds(judge, evidence, strict):
             assert finds(judge, evidence, rules)
 
@@ -172,15 +175,54 @@ def test_the_quote_rules_refuse_nothing_that_pays(evidence, rules):
         assert screen_instant(evidence.quote, evidence.fees, rules) is None
     if finds(judge_relist, evidence, rules):
         assert screen_relist(evidence.quote, rules) is None
+    if finds(judge_target, evidence, rules) or finds(judge_spread, evidence, rules):
+        assert screen_target(evidence.quote, rules) is None
 
 
 @given(EVIDENCE, RULES)
 def test_what_pays_is_never_refused_on_less_than_all_that_can_be_known(evidence, rules):
-    unasked = [replace(evidence, **{name: None}) for name in ("sales", "targets", "offers")]
-    bare = replace(evidence, sales=None, targets=None, offers=None)
-    for judge in (judge_instant, judge_relist):
+    unasked = [replace(evidence, **{name: None}) for name in ANSWERS]
+    bare = replace(evidence, **dict.fromkeys(ANSWERS))
+    for judge in (judge_instant, judge_relist, judge_target):
         if finds(judge, evidence, rules):
             assert all(not isinstance(judge(part, rules), str) or judge(part, rules) in NEEDS for part in (*unasked, bare))
+
+
+@given(EVIDENCE, RULES, CHANCE)
+def test_a_verdict_on_an_own_target_that_is_certain_never_changes_whichever_answers_come(evidence, rules, chance):
+    order = chance.sample(ANSWERS, len(ANSWERS))
+    verdicts = [judge_target(replace(evidence, **dict.fromkeys(order[count:])), rules) for count in range(len(order) + 1)]
+    *_, last = verdicts
+    assert last not in NEEDS
+    for count, verdict in enumerate(verdicts):
+        if isinstance(verdict, Need):
+            assert verdict not in order[:count]
+        elif isinstance(verdict, Reason):
+            assert all(isinstance(after, Reason) for after in verdicts[count:])
+        else:
+            assert count == len(order)
+
+
+@given(EVIDENCE, RULES)
+def test_asking_for_what_an_own_target_needs_leads_to_the_verdict_on_all_answers(evidence, rules):
+    asked: list[str] = []
+    while isinstance(verdict := judge_target(replace(evidence, **dict.fromkeys({*ANSWERS} - {*asked})), rules), Need):
+        asked.append(verdict)
+    whole = judge_target(evidence, rules)
+    assert len(asked) == len(set(asked))
+    assert verdict == whole or (isinstance(verdict, Reason) and isinstance(whole, Reason))
+
+
+@given(EVIDENCE, RULES)
+def test_an_own_target_costs_a_cent_more_than_the_best_bid_and_less_than_any_ask(evidence, rules):
+    for found in finds(judge_target, evidence, rules):
+        (leg,) = found.legs
+        free = [bid.price for bid in evidence.targets.value if bid.phase is bid.float_part is bid.paint_seed is None]
+        asks = [offer.price for offer in evidence.offers.value if offer.phase == found.phase and not offer.reserved]
+        assert leg.ask == max(free) + 1
+        assert all(leg.ask < ask and leg.sell < ask for ask in asks)
+        assert leg.sell == min([found.sales.q40, *(ask - 1 for ask in asks)])
+        assert found.days_to_fill <= rules.max_days_to_fill
 
 
 @given(EVIDENCE, RULES, CHANCE)
@@ -188,7 +230,7 @@ def test_the_order_in_which_the_market_lists_things_never_matters(evidence, rule
     def shuffled(stamped):
         return replace(stamped, value=tuple(chance.sample(stamped.value, len(stamped.value))))
 
-    mixed = replace(evidence, offers=shuffled(evidence.offers), targets=shuffled(evidence.targets), sales=shuffled(evidence.sales))
+    mixed = replace(evidence, **{name: shuffled(getattr(evidence, name)) for name in ANSWERS})
     assert rank(all_finds(mixed, rules)) == rank(all_finds(evidence, rules))
 
 
@@ -196,9 +238,11 @@ def test_the_order_in_which_the_market_lists_things_never_matters(evidence, rule
 def test_every_leg_that_is_shown_meets_every_rule(evidence, rules):
     for found in all_finds(evidence, rules):
         assert all(passes(leg.ask, leg.sell - leg.fee, rules) for leg in found.legs)
-        assert found.hold_days <= rules.max_days_to_sell
+        assert (found.hold_days or 0) <= rules.max_days_to_sell
         assert found.break_even <= found.legs[0].sell
-        assert found.max_buy >= found.legs[0].ask
+        paid = found.legs[0].sell - found.legs[0].fee
+        assert passes(found.max_buy, paid, rules)
+        assert not any(passes(cost, paid, rules) for cost in range(found.max_buy + 1, paid + 1))
 
 
 @given(EVIDENCE, RULES)

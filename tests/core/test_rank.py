@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from msgspec.structs import replace
 
 from dmscan.core.models import Game
 from dmscan.core.rank import SORTS, rank, totals
@@ -19,12 +20,39 @@ def found(title: str, ask: int = 100, net: int = 20, days: int = 0, **changes):
 
 @pytest.mark.parametrize(
     ("sort", "order"),
-    [("profit-per-day", "DCBA"), ("profit", "ADCB"), ("roi", "BCAD"), ("cost", "BCAD"), ("days", "DCBA"), ("title", "ABCD")],
+    [
+        ("profit-per-day", "DCBA"),
+        ("profit", "ADCB"),
+        ("roi", "BCAD"),
+        ("cost", "BCAD"),
+        ("days", "DCBA"),
+        ("title", "ABCD"),
+        ("lively", "ADCB"),
+    ],
 )
 def test_sorted_as_asked_and_equals_by_the_default_order(sort, order):
     rows = [found("A", 200, 60, 6), found("B", 50, 20, 2), found("C", 100, 30, 2), found("D", 300, 40, 1)]
     assert "".join(one.title for one in rank(rows, sort)) == order
-    assert set(SORTS) == {"profit-per-day", "profit", "roi", "cost", "days", "title"}
+    assert set(SORTS) == {"profit-per-day", "profit", "roi", "cost", "days", "title", "lively"}
+
+
+def test_days_that_nothing_tells_come_last():
+    rows = [found("A", hold_days=None), found("B", days=6), found("C", days=2, days_to_fill=Fraction(5))]
+    assert "".join(one.title for one in rank(rows, "days")) == "BCA"
+
+
+@pytest.mark.parametrize(
+    ("asks", "bids", "first"),
+    [(10, 10, "A"), (10, 3, "B"), (3, 10, "B"), (50, 60, "A"), (500, 500, "A")],
+)
+def test_a_lively_title_has_many_on_both_sides_and_beyond_fifty_no_more_count(asks, bids, first):
+    """Twice the profit of B, which has six offers and 200 bids; beyond fifty a crowd is worth no more than fifty."""
+    quote = make_opportunity().quote
+    lively = found("A", 100, 40, quote=replace(quote, ask_count=asks, bid_count=bids))
+    other = found("B", 100, 20, quote=replace(quote, ask_count=7, bid_count=200))
+    assert rank([other, lively], "lively")[0].title == first
+    crowded = found("C", 100, 41, quote=replace(quote, ask_count=50, bid_count=50))
+    assert rank([lively, crowded], "lively")[0].title == "C"
 
 
 def test_at_equal_profit_per_day_the_higher_roi_comes_first_then_the_names():

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from dmscan.core.models import SaleKind
-from dmscan.core.sales import Support, newest_offers, quantile, support
+from dmscan.core.sales import Support, newest_fills, newest_offers, quantile, support
 
 from make import DAY, NOW, make_sale
 
@@ -88,3 +88,15 @@ def test_pace_and_days_count_the_sales_at_the_price_or_above():
     assert known.days_to_sell(2, 110) == 4
     assert known.pace(100) == Fraction(3, 2)
     assert (known.median, known.q40) == (100, 100)
+
+
+def test_sales_into_targets_are_looked_at_apart_from_those_of_offers():
+    sold, filled = sales(*[500] * 21), sales(*[400] * 21, kind=SaleKind.TARGET)
+    rows = (*sold, *filled)
+    assert newest_offers(rows) == sold[:20]
+    assert newest_fills(rows[::-1]) == filled[:20]
+
+
+@pytest.mark.parametrize(("price", "days"), [(400, 15), (499, 15), (500, 10), (900, 6)])
+def test_days_to_fill_count_what_was_sold_at_the_price_or_below(price, days):
+    assert Support((), (300, 400, 500, 600, 700), MONTH).days_to_fill(price) == days

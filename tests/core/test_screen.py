@@ -8,7 +8,7 @@ import pytest
 
 from dmscan.core.models import FeeRow, FeeSchedule, FeeSource, Game, Reason
 from dmscan.core.rules import price_bands
-from dmscan.core.screen import screen_instant, screen_relist
+from dmscan.core.screen import screen_instant, screen_relist, screen_target
 
 from make import NOW, make_quote, make_rules
 from strategies import PHASED
@@ -66,3 +66,23 @@ def test_a_relist_is_refused_if_the_cheapest_ask_lies_outside_all_bands(changes,
 
 def test_without_a_highest_price_no_ask_is_above_it():
     assert screen_relist(make_quote(ask=10**8), make_rules()) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"bid": None}, Reason.NO_BID),
+        ({"bid": None, "ask": None}, Reason.NO_BID),
+        ({"ask": None}, Reason.NO_BUYABLE_OFFER),
+        ({"bid": 298}, Reason.NO_BUYABLE_OFFER),
+        ({"bid": 299}, None),
+        ({"bid": 299, "ask": 299}, Reason.NO_BUYABLE_OFFER),
+        ({"bid": 299, "ask": 299, "title": PHASED}, None),
+        ({"bid": 298, "ask": 300, "title": PHASED}, Reason.NO_BUYABLE_OFFER),
+        ({"bid": 9000, "ask": 3000}, None),
+    ],
+)
+def test_an_own_target_is_refused_only_without_bids_and_offers_or_too_low_for_all_bands(changes, reason):
+    rules = make_rules(bands=price_bands(["standard", "medium"]))
+    assert screen_target(make_quote(**{"ask": 1200, "bid": 1000} | changes), rules) is reason

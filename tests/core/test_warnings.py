@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 from msgspec.structs import replace
 
-from dmscan.core.models import Confidence, Evidence, FeeRow, FeeSchedule, FeeSource
+from dmscan.core.models import Confidence, Entry, Evidence, FeeRow, FeeSchedule, FeeSource
 from dmscan.core.sales import support
 from dmscan.core.warnings import warnings_of
 
@@ -126,6 +126,29 @@ def test_a_float_is_worse_if_three_quarters_of_the_known_ones_are_lower(own, kno
     sold = [(1200, place * DAY, wear) for place, wear in enumerate(known)]
     legs = (leg(offer=None), offered(float_value=own))
     assert relist(*sold, legs=legs) == (("worse_float_than_sales",) if warns else ())
+
+
+def own_target(*, fast_bids: bool = False, **changes):
+    """The warnings of a quiet own target on the quote alone, but for the changes."""
+    found = make_relist(**{"entry": Entry.TARGET, "quote": QUOTE, "legs": (leg(offer=None),), "sales": None} | changes)
+    return warnings_of(found, Evidence(found.quote, TEN, fast_bids=fast_bids), None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "warnings"),
+    [
+        ({}, ()),
+        ({"quote": replace(QUOTE, bid_count=2)}, ("thin_bids",)),
+        ({"quote": replace(QUOTE, ask_count=2)}, ("thin_book",)),
+        ({"fast_bids": True}, ("fast_bids",)),
+        ({"fast_bids": True, "entry": Entry.OFFER}, ()),
+        ({"quote": replace(QUOTE, bid_count=2), "entry": Entry.OFFER}, ()),
+        ({"quote": replace(QUOTE, bid=800)}, ()),
+        ({"quote": replace(QUOTE, bid=799)}, ("far_above_bid",)),
+    ],
+)
+def test_warnings_of_an_own_target(changes, warnings):
+    assert own_target(**changes) == warnings
 
 
 def test_names_are_sorted():

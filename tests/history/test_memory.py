@@ -143,6 +143,23 @@ async def test_when_a_title_was_first_seen_stays(memory: Memory, path: Path) -> 
     assert rows(path, "SELECT first_seen_at, quoted_at FROM titles") == [{"first_seen_at": 5, "quoted_at": 9}]
 
 
+async def test_a_bid_that_moves_often_is_told_from_one_that_stands(memory: Memory) -> None:
+    for look, bid in enumerate([90, 91, 91, 92, 93]):
+        memory.note_quotes([make_quote(title="fast", bid=bid, at=NOW + look), make_quote(title="slow", bid=90, at=NOW + look)])
+    await memory.flush()
+    fast, slow = sorted(await memory.known(Game.CS2), key=lambda known: known.quote.title)
+    assert (fast.bid_since, fast.bid_moves, fast.has_fast_bids) == (NOW + 4, 542, True)
+    assert (slow.bid_since, slow.bid_moves, slow.has_fast_bids) == (None, 0, False)
+
+
+async def test_the_first_quote_of_a_title_known_by_its_sales_is_no_move(memory: Memory) -> None:
+    memory.note_fills(Game.CS2, TITLE, Stamped((), NOW))
+    memory.note_quotes([make_quote(title=TITLE)])
+    await memory.flush()
+    (known,) = await memory.known(Game.CS2)
+    assert (known.bid_since, known.bid_moves) == (None, 0)
+
+
 async def test_looks_and_finds_are_counted(memory: Memory) -> None:
     memory.note_quotes([make_quote()])
     for found in (True, False, False):
@@ -176,7 +193,9 @@ def learnt(quotes: Iterable[Quote]) -> dict[str, Known]:
             known[quote.title] = Known(quote, quote.ask, quote.ask is not None and quote.bid is not None)
         elif quote.at >= old.quote.at:
             two_sided = old.two_sided or None not in {quote.ask, quote.bid}
-            known[quote.title] = replace(old, quote=quote, usual_ask=usual_after(old, quote), two_sided=two_sided)
+            moved = quote.bid != old.quote.bid
+            bid = {"bid_since": quote.at if moved else old.bid_since, "bid_moves": (3 * old.bid_moves + 1000 * moved) // 4}
+            known[quote.title] = replace(old, quote=quote, usual_ask=usual_after(old, quote), two_sided=two_sided, **bid)
     return known
 
 
@@ -258,6 +277,19 @@ async def test_sales_are_given_only_if_they_were_asked_at_or_after_since(memory:
     assert await memory.sales(Game.CS2, TITLE, NOW) is not None
     assert await memory.sales(Game.CS2, TITLE, NOW + 1) is None
     assert await memory.sales(Game.RUST, TITLE, NOW) is None
+
+
+async def test_sales_into_bids_are_kept_beside_those_of_offers(memory: Memory) -> None:
+    sold = (make_sale(price=100, at=NOW - 1), make_sale(price=100, at=NOW - 2))
+    filled = tuple(replace(sale, kind=SaleKind.TARGET) for sale in sold[:1])
+    memory.note_sales(Game.CS2, TITLE, Stamped(sold, NOW), OUTLOOK)
+    memory.note_fills(Game.CS2, TITLE, Stamped(filled, NOW + 5))
+    await memory.flush()
+    assert await memory.sales(Game.CS2, TITLE, NOW) == Stamped(sold, NOW)
+    assert await memory.sales(Game.CS2, TITLE, NOW + 5, SaleKind.TARGET) == Stamped(filled, NOW + 5)
+    assert await memory.sales(Game.CS2, TITLE, NOW + 6, SaleKind.TARGET) is None
+    (known,) = await memory.known(Game.CS2)
+    assert known.sales == OUTLOOK
 
 
 async def test_that_a_title_has_no_sales_is_an_answer_too(memory: Memory) -> None:

@@ -55,7 +55,10 @@ def test_the_schema_is_open_for_additions_everywhere():
 @pytest.mark.parametrize(
     ("part", "names"),
     [
-        ("Opportunity", {"url", "net_profit_if_renewed_cents", "bail_out_cents", "max_buy_cents", "days_to_fill", "pace_per_day", "sales"}),
+        (
+            "Opportunity",
+            {"url", "net_profit_if_renewed_cents", "bail_out_cents", "max_buy_cents", "hold_days", "days_to_fill", "pace_per_day", "sales"},
+        ),
         ("Leg", {"offer_id", "url", "lock_days", "unlock_at", "reversible_until", "float_part", "paint_seed", "target"}),
         ("Target", {"amount", "float_part", "phase", "paint_seed"}),
         ("Quote", {"ask_cents", "bid_cents"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -71,10 +72,31 @@ def random_title(title: str, chance: Random) -> Title:
     return Title("cs2", title, offers, targets, sales, rows)
 
 
-MARKETS = st.integers(0, 2**32).map(lambda seed: [random_title(title, Random(f"{seed} {title}")) for title in (PLAIN, PHASED)])
+def spread_title(title: str, chance: Random) -> Title:
+    """Bids well below the asks and fills about the best bid: the book in which an own target may pay."""
+    phases = ["phase-1", "phase-2"] if title == PHASED else [""]
+    made = random_title(title, chance)
+    offers = [
+        replace(offer, offer_id=f"spread {offer.offer_id}", price=offer.price + 250, phase=chance.choice(phases)) for offer in made.offers
+    ]
+    targets = [replace(target, price=target.price - 200, phase=None) for target in made.targets]
+    times = chance.sample(range(NOW - 25 * DAY, NOW + 2), 60)
+    offered = [Sale(chance.randint(900, 1100), at, "Offer", chance.choice(phases)) for at in times[::2]]
+    filled = [Sale(chance.randint(500, 900), at, "Target", chance.choice(phases)) for at in times[1::2]]
+    return replace(made, offers=offers, targets=targets, sales=offered + filled)
+
+
+def market(seed: int) -> list[Title]:
+    made = [random_title(title, Random(f"{seed} {title}")) for title in (PLAIN, PHASED)]
+    spread = [spread_title(title, Random(f"{seed} spread {title}")) for title in (PLAIN, PHASED)]
+    return made + [replace(title, title=f"{title.title} ") for title in spread]
+
+
+MARKETS = st.integers(0, 2**32).map(market)
 QUESTIONS = st.builds(
     Question,
     games=st.just(("cs2",)),
+    entries=st.sampled_from([("offer",), ("target",), ("offer", "target")]),
     levels=st.sampled_from([(), (), ("standard",), ("standard", "medium")]),
     min_sales=st.sampled_from([1, 8]),
     min_price=st.sampled_from([None, 600]),
@@ -90,7 +112,7 @@ def ask(titles: list[Title], question: Question, default: DefaultFee | None = DE
     return find(titles, {"cs2": default}, question, lambda *_: NOW)
 
 
-@pytest.mark.parametrize("case", cases("offer"), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_truth_says_what_was_worked_out_by_hand(case: Case):
     answer = find([case.title], {case.title.game: case.default_fee}, Question(**case.question), lambda *_: case.now, case.edition)
     assert mismatches(case.expect, answer.opportunities) == []
@@ -129,7 +151,8 @@ def test_every_leg_meets_the_rules(titles: list[Title], question: Question):
             assert leg["lock_days"] is None or leg["lock_days"] <= (question.max_lock_days or 8)
         assert one["break_even_cents"] <= one["legs"][0]["sell_cents"]
         assert one["max_buy_cents"] >= one["legs"][0]["ask_cents"]
-        assert one["hold_days"] <= 7
+        assert (one["hold_days"] or 0) <= 7
+        assert (one["days_to_fill"] or 0) <= 7
 
 
 @given(MARKETS, QUESTIONS)
@@ -152,7 +175,8 @@ def test_no_offer_is_bought_twice_and_no_target_is_overfilled(titles: list[Title
 def test_refused_and_found_titles_are_the_titles_seen(titles: list[Title], question: Question):
     answer = ask(titles, question)
     assert answer.seen == len(titles)
-    assert list(answer.refused) == (["offer.instant", "offer.relist"] if question.signed else ["offer.instant"])
+    pairs = ["offer.instant", "offer.relist", "target.relist"] if question.signed else ["offer.instant", "target.relist"]
+    assert list(answer.refused) == [pair for pair in pairs if pair.partition(".")[0] in question.entries]
     for pair, refused in answer.refused.items():
         shown = {one["title"] for one in answer.opportunities if f"{one['entry']}.{one['exit']}" == pair}
         assert answer.found[pair] == len(shown)
@@ -180,10 +204,60 @@ def test_the_order_of_the_input_never_matters(titles: list[Title], question: Que
 
 @given(MARKETS, QUESTIONS)
 @on_any_market
-def test_a_higher_least_roi_never_adds_an_instant_find(titles: list[Title], question: Question):
-    strict = ask(titles, replace(question, min_roi=Fraction(20, 100), exits=("instant",)))
-    loose = ask(titles, replace(question, min_roi=Fraction(3, 100), exits=("instant",)))
-    assert strict.refused["offer.instant"] >= loose.refused["offer.instant"]
+def test_a_higher_least_roi_never_adds_an_instant_find_or_an_own_target(titles: list[Title], question: Question):
+    strict, loose = (
+        ask(titles, replace(question, entries=("offer", "target"), min_roi=Fraction(percent, 100))).refused for percent in (20, 3)
+    )
+    assert all(strict[pair] >= loose[pair] for pair in ("offer.instant", "target.relist"))
+
+
+def own_targets(titles: list[Title], question: Question) -> list[dict[str, Any]]:
+    found = ask(titles, replace(question, entries=("target",))).opportunities
+    assert {one["entry"] for one in found} <= {"target"}
+    return found
+
+
+def test_the_markets_of_these_tests_have_own_targets_that_pay():
+    found = [one for seed in range(60) for one in own_targets(market(seed), Question(games=("cs2",)))]
+    assert len(found) > 20
+    assert {one["phase"] for one in found} == {"", "phase-1", "phase-2"}
+
+
+@given(MARKETS, QUESTIONS)
+@on_any_market
+def test_an_own_target_outbids_what_takes_anything_and_undercuts_every_rival(titles: list[Title], question: Question):
+    states = {title.title: title for title in titles}
+    for one in own_targets(titles, replace(question, signed=True)):
+        state = states[one["title"]]
+        free = [row.price for row in state.targets if row.amount and {row.float_part, row.phase, row.paint_seed} <= {None, "", "any"}]
+        rivals = [row.price for row in state.offers if row.phase == one["phase"] and not row.reserved]
+        assert one["cost_cents"] == max(free) + 1
+        assert one["sell_cents"] == min([one["sales"]["q40_cents"], *(price - 1 for price in rivals)])
+        assert one["cost_cents"] < one["sell_cents"]
+        assert any(row.phase == one["phase"] and not row.p2p for row in state.offers)
+        assert (one["units"], one["legs"][0]["offer_id"], one["legs"][0]["lock_days"]) == (1, None, 0)
+
+
+@given(MARKETS, QUESTIONS)
+@on_any_market
+def test_an_own_target_asks_neither_for_units_nor_for_locks(titles: list[Title], question: Question):
+    assert own_targets(titles, question) == own_targets(titles, replace(question, max_units=1, max_lock_days=0))
+
+
+@given(MARKETS, QUESTIONS)
+@on_any_market
+def test_more_patience_with_a_target_never_loses_a_find(titles: list[Title], question: Question):
+    hasty, patient = (own_targets(titles, replace(question, max_days_to_fill=Fraction(days))) for days in (2, 30))
+    assert [one for one in patient if (one["days_to_fill"] or 0) <= 2] == hasty
+
+
+@given(MARKETS, QUESTIONS)
+@on_any_market
+def test_own_targets_leave_what_is_bought_from_offers_alone(titles: list[Title], question: Question):
+    both = ask(titles, replace(question, entries=("offer", "target"))).opportunities
+    offered = ask(titles, replace(question, entries=("offer",))).opportunities
+    assert [one for one in both if one["entry"] == "offer"] == offered
+    assert [one for one in both if one["entry"] == "target"] == own_targets(titles, question)
 
 
 @given(
@@ -261,3 +335,62 @@ def test_each_title_is_judged_at_its_own_instant():
 def test_without_a_key_each_quote_counts_in_the_totals():
     answer = ask([paying("A"), paying("B", 900)], Question(games=("cs2",), signed=False), default=None)
     assert answer.totals == {"capital_cents": 1900, "net_profit_cents": 84 + 184}
+
+
+def wanted(title: str, ask: int, bid: int, asks: int = 1, bids: int = 1) -> Title:
+    return Title("cs2", title, [Offer(f"{title} {number}", ask, NOW - 5) for number in range(asks)], [Target(bid, bids)])
+
+
+def spreads(titles: list[Title], **rules: Any) -> Answer:
+    return ask(titles, Question(games=("cs2",), entries=("target",), signed=False, **rules))
+
+
+def test_lively_weighs_the_profit_with_the_thinner_side_up_to_50():
+    """C: 98 × 2; A: 198 × 1; B: 97 × 50, as much as D with more on both sides; E: 198 × 3, the bids being fewer."""
+    titles = [
+        wanted("C", 1000, 700, 2, 9),
+        wanted("A", 1000, 700, 1, 90),
+        wanted("B", 1000, 800, 50, 60),
+        wanted("D", 1000, 800, 60, 90),
+        wanted("E", 1000, 700, 9, 3),
+    ]
+    answer = spreads(titles, sort="lively")
+    assert [(one["title"], one["net_profit_cents"]) for one in answer.opportunities] == [
+        ("B", 98),
+        ("D", 98),
+        ("E", 198),
+        ("C", 198),
+        ("A", 198),
+    ]
+
+
+def test_days_that_are_unknown_come_after_those_that_are_known():
+    titles = [wanted("A", 1000, 700), paying("B")]
+    answer = ask(titles, Question(games=("cs2",), entries=("offer", "target"), signed=False, sort="days"))
+    assert [(one["title"], one["hold_days"]) for one in answer.opportunities] == [("B", 0), ("A", None)]
+
+
+def test_without_a_key_each_spread_counts_in_the_totals_and_may_pass_if_renewed():
+    """At 10 % C keeps nothing of 949 for 851, at today's 2 % it would keep 79."""
+    ends_today = FeeRow("0.02", 1, 9999, NOW + DAY - 1)
+    renewable = replace(wanted("C", 950, 850), fee_rows=[ends_today])
+    answer = spreads([wanted("A", 1000, 700), wanted("B", 1000, 800), renewable])
+    assert answer.totals == {"capital_cents": 701 + 801, "net_profit_cents": 198 + 98}
+    assert (answer.refused, answer.pass_if_renewed) == ({"target.relist": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    ("rules", "lasts", "net", "renewed", "ends"),
+    [({}, DAY, 229, 229, True), ({}, DAY - 1, 153, 229, False), ({"fee_at": "now"}, 0, 229, 229, True), ({}, 2 * DAY + 1, 229, 229, False)],
+)
+def test_without_a_key_a_spread_is_sold_tomorrow_at_the_earliest(rules: dict[str, str], lasts: int, net: int, renewed: int, ends: bool):
+    """949 for 701: 95 go at 10 %, 19 at 2 %."""
+    title = replace(wanted("A", 950, 700), fee_rows=[FeeRow("0.02", 1, 9999, NOW + lasts)])
+    (one,) = spreads([title], **rules).opportunities
+    assert (one["net_profit_cents"], one["net_profit_if_renewed_cents"], one["profit_per_day_cents"]) == (net, renewed, net)
+    assert ("fee_expires_soon" in one["warnings"]) is ends
+
+
+def test_an_own_target_is_only_relisted():
+    answer = ask([wanted("A", 1000, 700)], Question(games=("cs2",), entries=("target",), exits=("instant",)))
+    assert (answer.opportunities, answer.refused, answer.found) == ([], {}, {})

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from importlib.resources import files
 from itertools import pairwise
+from statistics import median
 
 import pytest
 
@@ -133,6 +134,15 @@ def highest(title: Title) -> Target:
     return max((target for target in title.targets if target.amount > 0), key=lambda target: target.price, default=Target(0, 0))
 
 
+def fills(title: Title) -> list[Sale]:
+    return [sale for sale in title.sales if sale.kind == "Target" and BORN - 30 * DAY <= sale.at <= BORN]
+
+
+def best_bid(title: Title) -> int:
+    """The highest bid that takes anything, 0 without one."""
+    return max((target.price for target in title.targets if target.amount > 0 and not is_limited(target)), default=0)
+
+
 def is_limited(target: Target) -> bool:
     return any(limit not in (None, "", "any") for limit in (target.float_part, target.phase, target.paint_seed))
 
@@ -178,6 +188,10 @@ FEATURES: dict[str, Callable[[Title], bool]] = {
     "burst of sales": lambda t: any(a.price == b.price and a.at - b.at <= 600 for a, b in zip(t.sales, t.sales[4:], strict=False)),
     "outlier": lambda t: any(sale.price > 15 * other.price for sale, other in pairwise(t.sales)),
     "sales into bids": lambda t: any(sale.kind == "Target" for sale in t.sales),
+    "filled often, at the best bid or below": lambda t: sum(sale.price <= best_bid(t) for sale in fills(t)) > 15,
+    "filled often, never that low": lambda t: len(fills(t)) > 15 and all(sale.price > best_bid(t) + 1 > 1 for sale in fills(t)),
+    "not filled within a month": lambda t: len(offer_sales(t)) > 7 and best_bid(t) > 0 and not fills(t),
+    "outlier among fills": lambda t: len(fills(t)) > 7 and max(sale.price for sale in fills(t)) > 2 * best_bid(t) > 0,
     "sales at one second": lambda t: len({sale.at for sale in t.sales}) < len(t.sales),
     "overlapping fee rows": lambda t: len(t.fee_rows) > 1,
     "expired fee row": lambda t: any(row.expires_at < BORN for row in t.fee_rows),
@@ -244,6 +258,27 @@ def test_more_crossed_titles_bring_more_instant_finds() -> None:
     found = [exits(answer(World(3, BORN, 1000, ("cs2",), crossed=name), BORN))["instant"] for name in ("scarce", "usual", "rich")]
     assert found[0] < found[1] < found[2]
     assert found[1] < 1000 * 0.03
+
+
+def test_sellers_who_cannot_wait_get_what_the_titles_best_bids_are() -> None:
+    """Where bids stand low, so did what was paid: the medians differ by some per cent only."""
+    plain = [title for title in World(3, BORN, 1000, ("cs2",)).titles_of("cs2") if "Doppler" not in title.title and len(fills(title)) > 7]
+    paid = [
+        median(sale.price for sale in fills(title)) / best_bid(title) for title in plain if best_bid(title) and cheapest(title).price > 50
+    ]
+    assert len(paid) > 150
+    assert 0.95 < median(paid) < 1.08
+    middle = sorted(paid)[len(paid) // 4 : -len(paid) // 4]
+    assert max(middle) - min(middle) < 0.25
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_own_targets_pay_on_some_titles_of_a_usual_market(seed: int) -> None:
+    found = answer(World(seed, BORN, 800, ("cs2",)), BORN, entries=("target",))
+    assert 0.02 * 800 < found.found["target.relist"] < 0.12 * 800
+    gaps = [1 - one["cost_cents"] / one["sell_cents"] for one in found.opportunities]
+    assert 0.1 < median(gaps) < 0.3
+    assert {one["fee_source"] for one in found.opportunities} == {"default", "reduced"}
 
 
 @pytest.mark.parametrize("seed", range(6))
