@@ -10,13 +10,14 @@ from msgspec.structs import replace
 
 from benchmarks import simulated
 from benchmarks.figures import Figure, Result, Scope, Table
-from benchmarks.naive import BORN_AT, SHARES, SMALL
+from benchmarks.naive import BORN_AT, SHARES
 from benchmarks.visits import Visitor, request_of
 from dmscan.core.models import Entry, Exit, Opportunity
 from dmscan.core.rank import rank
 from dmscan.sandbox.lives import LivingWorld
 from dmscan.sandbox.state import Sale
 
+TITLES = 1_000
 SEEDS = (1, 2, 3)
 BEST = 20
 DAY = 86_400
@@ -43,7 +44,7 @@ class Fate(Struct, frozen=True):
 
 def measure(scope: Scope) -> Result:
     markets = scope.markets or ("usual",)
-    fates = {market: [fate for seed in SEEDS for fate in run(market, seed, scope.titles or SMALL)] for market in markets}
+    fates = {market: [fate for seed in SEEDS for fate in run(market, seed, scope.titles or TITLES)] for market in markets}
     rows = [_row(market, patience, fates[market]) for market in markets for patience in PATIENCE]
     head = ("crossed, times the promised days", "bids", "filled", "sold at the price", "share sold", "promised days, median")
     return Result(tuple(_figure(market, fates[market]) for market in markets), (Table("The first rows of each scan", (head, *rows)),))

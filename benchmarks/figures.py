@@ -28,6 +28,11 @@ class Figure(Struct, frozen=True):
     ok: bool | None = None
 
 
+def on_market(market: str, figure: Figure) -> Figure:
+    """Of figures for several markets only that of the usual one has a goal."""
+    return figure if market == "usual" else Figure(figure.name, figure.measured)
+
+
 class Table(Struct, frozen=True):
     """The numbers behind the figures; the first row is the head."""
 

@@ -1,16 +1,21 @@
-"""Simulated time: an event loop that jumps to its next timer instead of waiting, and a market reached without a network."""
+"""Simulated time: an event loop that jumps to its next timer instead of waiting, a market without a network, the real history."""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
+import threading
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from fractions import Fraction
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
+import aiosqlite
 import httpx
 
 from dmscan.clock import Clock
+from dmscan.history.database import Database
 from dmscan.market.client import Market
 from dmscan.market.exchange import open_client
 from dmscan.market.pacing import Pacer
@@ -22,6 +27,8 @@ LATENCY_S = 0.12
 
 It is constant, so that two scanners differ by nothing but their requests.
 """
+THREADS_S = 120.0
+"""A thread that takes longer is lost (real seconds)."""
 TURN_S = 1e-9
 """What a turn of the loop takes: a limiter whose bucket lacks 1e-16 of a unit would wait for a moment that never comes."""
 
@@ -32,14 +39,25 @@ Answered = tuple[int, list[tuple[str, str]], bytes]
 Respond = Callable[[Asked], Answered]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class _Leaps(selectors.SelectSelector):
-    """Nothing ever arrives from outside, so where a selector would wait, the time is moved on instead."""
+    """Where a selector would wait, the time is moved on instead; from outside come only the answers of threads.
 
-    now = 0.0
+    These are waited for in real time, all that were expected and before anything else happens. So a thread's work takes no
+    simulated time, and what happens does not depend on how fast it was.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.expected, self.arrived = 0.0, 0, threading.Semaphore(0)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        expected, self.expected = self.expected, 0
+        for _ in range(expected):
+            if not self.arrived.acquire(timeout=THREADS_S):
+                raise RuntimeError("A thread does not answer.")
         events = super().select(0)
         if timeout is None and not events:
             raise RuntimeError("Every task waits for something that no timer will bring.")
@@ -50,7 +68,7 @@ class _Leaps(selectors.SelectSelector):
 class SimulatedLoop(asyncio.SelectorEventLoop):
     """`time()` starts at 0 and passes only while every task sleeps; `asyncio.sleep`, timeouts and limiters follow it.
 
-    Threads and sockets are not waited for.
+    Threads are waited for only as far as `expect_thread` says, sockets not at all.
     """
 
     def __init__(self) -> None:
@@ -59,6 +77,15 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._leaps.now
+
+    def expect_thread(self) -> None:
+        """Call it for each piece of work that a thread will answer with one `call_soon_threadsafe`, and for no other."""
+        self._leaps.expected += 1
+
+    def call_soon_threadsafe(self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None) -> asyncio.Handle:
+        handle = super().call_soon_threadsafe(callback, *args, context=context)
+        self._leaps.arrived.release()
+        return handle
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -81,6 +108,36 @@ def _elapsed() -> float:
     return asyncio.get_running_loop().time()
 
 
+class Remembering(Database):
+    """The real history on its real thread, which the simulated loop waits for; its own times are real ones."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, Clock())
+        self._connection = _Awaited(self._connect, 1)
+
+
+class _Awaited(aiosqlite.Connection):
+    """Tells the loop of each piece of work as it is handed to the thread, which answers each with one `call_soon_threadsafe`."""
+
+    async def _connect(self) -> aiosqlite.Connection:
+        _expect_thread()
+        return await super()._connect()
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        _expect_thread()
+        return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        _expect_thread()
+        return super().stop()
+
+
+def _expect_thread() -> None:
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, SimulatedLoop):
+        loop.expect_thread()
+
+
 class Wire(httpx.AsyncBaseTransport):
     """Hands requests to `respond`; the answer is there after the latency."""
 
@@ -94,6 +151,7 @@ class Wire(httpx.AsyncBaseTransport):
         return httpx.Response(status, headers=more, stream=httpx.ByteStream(body))
 
 
-def market(respond: Respond, clock: Clock, rate: Fraction | None) -> Market:
+def market(respond: Respond, clock: Clock, rate: Fraction | None, max_requests: int | None = None) -> Market:
     """The real client, signing with a throw-away key, at `rate` requests a second or as fast as allowed. Build it inside the loop."""
-    return Market(Transport(open_client(Wire(respond)), "http://127.0.0.1", load_keys(*new_pair()), Pacer(clock, rate), clock))
+    client, key = open_client(Wire(respond)), load_keys(*new_pair())
+    return Market(Transport(client, "http://127.0.0.1", key, Pacer(clock, rate), clock, max_requests))
