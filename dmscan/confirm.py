@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from itertools import count
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 
 from dmscan.clock import Clock
 from dmscan.core.calls import sales_since
+from dmscan.core.fees import DAY
 from dmscan.core.judge import Verdict, judge, next_need
 from dmscan.core.memory import Known, SalesOutlook
 from dmscan.core.models import Evidence, Game, Need, Offer, Reason, Sale, SaleKind, Stamped, Target
@@ -22,9 +24,8 @@ from dmscan.errors import HistoryError, MarketError
 
 Place = tuple[int, int]
 """Where a candidate stands: its promise, negative so that the best sorts first, and a running number."""
-NO_MORE: Place = (2**62, -1)
-"""Sorts behind every candidate."""
-LAST = NO_MORE[0] - 1
+LAST = 2**62
+"""Sorts behind every promise."""
 
 
 class Market(Protocol):
@@ -61,6 +62,17 @@ class Candidate:
     def key(self) -> tuple[Game, str]:
         return (self.evidence.quote.game, self.evidence.quote.title)
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether it had a verdict within the last day."""
+        looked_at = self.known.looked_at if self.known else None
+        return looked_at is not None and self.evidence.quote.at - looked_at < DAY
+
+    @property
+    def calls(self) -> int:
+        """Answers it has got so far."""
+        return len(Need) - len(self.evidence.unasked)
+
 
 class Confirmation:
     """How a scan comes to its verdicts. `reused` counts the answers that did not have to be asked for."""
@@ -77,10 +89,11 @@ class Confirmation:
     async def settle(self, candidate: Candidate) -> dict[Pair, Verdict]:
         """Asks until every verdict is certain; each answer is kept in the candidate. Raises MarketError and BudgetSpent."""
         while need := next_need(self.verdicts(candidate).values()):
-            candidate.evidence = await self._answered(candidate, need)
+            candidate.evidence = await self.answered(candidate, need)
         return self.verdicts(candidate)
 
-    async def _answered(self, candidate: Candidate, need: Need) -> Evidence:
+    async def answered(self, candidate: Candidate, need: Need) -> Evidence:
+        """What is known of the candidate with one more answer. Raises MarketError and BudgetSpent."""
         evidence = candidate.evidence
         if need is Need.SALES:
             return replace(evidence, sales=await self._sales(candidate, SaleKind.OFFER))
@@ -115,53 +128,66 @@ class Confirmation:
 
 
 class Line:
-    """Candidates waiting, the most promising first. Under a budget those that promise little wait until `release`."""
+    """Candidates waiting, the most promising first. Under a budget those that promise little wait until `release`.
+
+    Those seen within a day and those that were not have a queue each, and calls are shared evenly between the two: what is known to
+    be good is looked at again and again, and yet every candidate has its turn in the end.
+    """
 
     def __init__(self, eager: Promise) -> None:
         self._eager = eager
-        self._queue: asyncio.PriorityQueue[Place] = asyncio.PriorityQueue()
+        self._queues: dict[bool, list[Place]] = {False: [], True: []}
+        self._calls = {False: 0, True: 0}
         self._later: list[Place] = []
         self._candidates: dict[Place, Candidate] = {}
         self._places = count()
+        self._waiting = asyncio.Event()
+        self.released = asyncio.Event()
 
     def add(self, candidate: Candidate, promise: Promise) -> None:
         place = (-promise, next(self._places))
         self._candidates[place] = candidate
-        if promise < self._eager:
+        if promise < self._eager and not self.released.is_set():
             self._later.append(place)
         else:
-            self._queue.put_nowait(place)
+            self.put_back(place)
 
     def release(self) -> None:
         """Nothing better will come: whoever waits gets what is left, and is told when nothing is."""
+        self.released.set()
         for place in self._later:
-            self._queue.put_nowait(place)
+            self.put_back(place)
         self._later.clear()
-        self._queue.put_nowait(NO_MORE)
+        self._waiting.set()
 
     async def take(self) -> Place | None:
-        """The place of the most promising candidate; `None` if there will be no more."""
-        place = await self._queue.get()
-        if place == NO_MORE:
-            self._queue.put_nowait(NO_MORE)
-            return None
-        return place
+        """The place of the most promising candidate whose turn it is; `None` if there will be no more."""
+        while not (waiting := [seen for seen, queue in self._queues.items() if queue]):
+            if self.released.is_set():
+                return None
+            self._waiting.clear()
+            await self._waiting.wait()
+        seen = min(waiting, key=self._calls.__getitem__)
+        self._calls[seen] += 1
+        return heappop(self._queues[seen])
 
     def candidate(self, place: Place) -> Candidate:
         return self._candidates[place]
 
     def put_back(self, place: Place) -> None:
         """For whoever had to leave it."""
-        self._queue.put_nowait(place)
+        heappush(self._queues[self._candidates[place].is_seen], place)
+        self._waiting.set()
 
     def put_last(self, place: Place) -> None:
         """For whoever could not get an answer: it is another's turn first."""
         again = (LAST, next(self._places))
         self._candidates[again] = self._candidates.pop(place)
-        self._queue.put_nowait(again)
+        self.put_back(again)
 
     def done(self, place: Place) -> None:
-        del self._candidates[place]
+        candidate = self._candidates.pop(place)
+        self._calls[candidate.is_seen] += candidate.calls - 1
 
     def left(self) -> Iterable[Candidate]:
         """All that were not done with, taken or not."""

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from random import Random
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -14,11 +15,11 @@ from msgspec.structs import replace
 from dmscan import confirm, sweep, tariff
 from dmscan.clock import Clock
 from dmscan.confirm import Candidate, Confirmation, Line, Place
-from dmscan.core.calls import CONFIRM_SHARE, is_budgeted, put_off
+from dmscan.core.calls import CONFIRM_SHARE, is_budgeted, put_off, question_of, still_refused
 from dmscan.core.fees import DAY, describe
 from dmscan.core.judge import Verdict
 from dmscan.core.ledger import Ledger
-from dmscan.core.memory import Known
+from dmscan.core.memory import Known, Look, Refusals
 from dmscan.core.models import Confidence, Evidence, FeeTable, Game, Need, Opportunity, Quote, Reason
 from dmscan.core.outlook import CENT, promise
 from dmscan.core.rank import rank
@@ -31,6 +32,8 @@ from dmscan.tariff import Tariff
 CONFIRMING = ("last-sales", "targets-by-title", "v2/offers")
 """The endpoints that verdicts ask."""
 SIDE_BY_SIDE = 8
+EARLY = 3
+"""So many confirm while the sweep runs: more would leave it too few of the requests to show soon what is best."""
 FAILURES_IN_A_ROW = 3
 EAGER = 25 * CENT
 """Under a budget, what promises less a call waits until the whole sweep has shown what is best."""
@@ -59,7 +62,7 @@ class Memory(confirm.Memory, sweep.Memory, tariff.Memory, Protocol):
     """All that a scan remembers."""
 
     async def known(self, game: Game) -> Sequence[Known]: ...
-    def note_look(self, game: Game, title: str, *, found: bool) -> None: ...
+    def note_look(self, game: Game, title: str, look: Look) -> None: ...
     async def open_titles(self, since: int) -> frozenset[tuple[Game, str]]: ...
 
 
@@ -76,12 +79,13 @@ class Scan:
     def __init__(self, request: ScanRequest, market: Market, clock: Clock, listener: Listener, memory: Memory | None = None) -> None:
         self._request, self._market, self._clock, self._listener, self._memory = request, market, clock, listener, memory
         self._filter = TitleFilter(request.titles, request.exclude)
-        self._ledger = Ledger(request, listener.found, signed=market.signed)
+        self._ledger = Ledger(request, listener.found, signed=market.signed, draw=Random().randrange)
         self._tariff = Tariff(request, market, memory, clock, self._ledger.trouble)
         self._confirmation = Confirmation(request, market, memory, clock)
         self._line = Line(EAGER if is_budgeted(request) else 0)
         self._kept: dict[tuple[Game, str], Candidate] = {}
         self._fees: dict[Game, FeeTable] = {}
+        self._questions: dict[Game, str] = {}
         self._open_titles: frozenset[tuple[Game, str]] = frozenset()
         self._swept: set[Game] = set()
         self._failures: Counter[Game] = Counter()
@@ -129,6 +133,7 @@ class Scan:
         one = Sweep(game, self._request, self._market, self._memory, self._clock)
         try:
             fees = self._fees[game] = await self._tariff.table(game)
+            self._questions[game] = question_of(self._request, fees)
             known = await self._recalled(game)
             async for quotes in one.quotes(known):
                 for quote in quotes:
@@ -141,11 +146,17 @@ class Scan:
             self._failed(error, game)
 
     async def _recalled(self, game: Game) -> dict[str, Known]:
-        """The game's titles as last seen; a history that cannot be read is a trouble, and the scan knows nothing."""
-        if self._memory is None or self._request.fresh:
+        """The game's titles as last seen; a history that cannot be read is a trouble, and the scan knows nothing.
+
+        A fresh scan only has to know which titles' refusals are news.
+        """
+        if self._memory is None:
             return {}
         try:
-            self._open_titles |= await self._memory.open_titles(self._clock.seconds() - DAY)
+            self._ledger.watched |= await self._memory.open_titles(self._clock.seconds() - DAY)
+            if self._request.fresh:
+                return {}
+            self._open_titles = self._ledger.watched
             return {known.quote.title: known for known in await self._memory.known(game)}
         except HistoryError as error:
             self._ledger.trouble(error, game)
@@ -162,13 +173,16 @@ class Scan:
         candidate = Candidate(Evidence(quote, fees.schedule(quote.title), fast_bids=fast_bids), known)
         verdicts = self._confirmation.verdicts(candidate)
         needs = [pair for pair, verdict in verdicts.items() if isinstance(verdict, Need)]
-        candidate.closed = put_off(needs, known, (quote, candidate.evidence.fees), self._request)
+        candidate.closed = {
+            **put_off(needs, known, (quote, candidate.evidence.fees), self._request),
+            **still_refused(needs, known, quote, self._request, self._questions[quote.game]),
+        }
         ledger.candidates += bool(needs)
         if len(candidate.closed) < len(needs):
             self._enqueue(candidate, [pair for pair in needs if pair not in candidate.closed])
             return
         ledger.judged += bool(needs)
-        ledger.settle(candidate.evidence, {**verdicts, **candidate.closed})
+        ledger.settle(candidate.evidence, {**verdicts, **candidate.closed}, candidate.closed)
 
     def _enqueue(self, candidate: Candidate, needs: Sequence[Pair]) -> None:
         evidence = candidate.evidence
@@ -176,10 +190,12 @@ class Scan:
         self._line.add(candidate, expected + EPISODE * (candidate.key in self._open_titles))
 
     def _workers(self) -> list[asyncio.Task[None]]:
-        return [asyncio.create_task(self._confirm_all()) for _ in range(SIDE_BY_SIDE)]
+        return [asyncio.create_task(self._confirm_all(early=place < EARLY)) for place in range(SIDE_BY_SIDE)]
 
-    async def _confirm_all(self) -> None:
+    async def _confirm_all(self, *, early: bool) -> None:
         """One worker: takes the most promising candidate left until none is, or the budget is spent."""
+        if not early:
+            await self._line.released.wait()
         while not self._calls_spent() and (place := await self._line.take()):
             candidate = self._line.candidate(place)
             if self._failures[candidate.key[0]] >= FAILURES_IN_A_ROW:
@@ -216,9 +232,11 @@ class Scan:
         found = any(isinstance(verdict, tuple) for verdict in verdicts.values())
         self._failures[candidate.key[0]] = 0
         self._ledger.judged += 1
-        self._ledger.settle(candidate.evidence, verdicts)
+        renewed = self._ledger.settle(candidate.evidence, verdicts, candidate.closed)
         if self._memory:
-            self._memory.note_look(*candidate.key, found=found)
+            reasons = {".".join(pair): verdict for pair, verdict in verdicts.items() if isinstance(verdict, Reason)}
+            refusals = None if renewed else Refusals(self._questions[candidate.key[0]], reasons)
+            self._memory.note_look(*candidate.key, Look(candidate.evidence.now, found, refusals))
         if found and self._request.recheck_s is not None:
             self._kept[candidate.key] = candidate
         self._tell()
@@ -262,7 +280,7 @@ class Scan:
         for candidate in self._line.left():
             if candidate.failure:
                 self._ledger.trouble(candidate.failure, candidate.key[0])
-            self._ledger.settle(candidate.evidence, self._confirmation.verdicts(candidate))
+            self._ledger.settle(candidate.evidence, self._confirmation.verdicts(candidate), candidate.closed)
         self._ledger.close()
         if not self._ledger.titles and not self._ledger.troubles and self._market.traffic().failed:
             self._ledger.trouble(MarketUnavailable("The market gave no answer within the budget.", "aggregated-prices"))
@@ -299,6 +317,8 @@ class Scan:
             opportunities=rank(ledger.found, self._request.sort),
             troubles=ledger.troubles,
             examples=ledger.examples,
+            refused=ledger.refused,
+            sample=tuple(ledger.sample),
             seconds_for_all=math.ceil(self._calls_left(traffic) / self._market.pace) if left else None,
         )
 

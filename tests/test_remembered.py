@@ -557,7 +557,7 @@ async def test_the_second_look_begins_with_the_best_and_costs_at_most_a_tenth_of
     assert visit.report.opportunities[0].title in again
 
 
-@pytest.mark.parametrize("budget", [60, 100, 140])
+@pytest.mark.parametrize("budget", [80, 100, 140])
 async def test_a_budget_that_ends_in_the_second_look_costs_no_find(busy: Street, budget: int):
     visit = await busy.scan(structs.replace(LOOKED_AGAIN, recheck_s=5, max_requests=budget))
     assert visit.again
@@ -592,7 +592,7 @@ async def test_a_second_look_within_seconds_asks_the_market_and_not_a_cache(stre
 
 async def test_relists_held_back_until_their_units_are_proved_are_looked_at_too(tmp_path: Path):
     busy = Street(tmp_path / "few.db", Shop(18, seed=9), step=2)
-    visit = await busy.scan(structs.replace(WHOLE, exits=(Exit.RELIST,), recheck_s=10))
+    visit = await busy.scan(structs.replace(WHOLE, exits=(Exit.RELIST,), recheck_s=1))
     assert len(visit.to(SALES)) < SAMPLE
     assert visit.again
 

@@ -93,6 +93,7 @@ def _keyless(planned: Task, typed: Mapping[str, Any]) -> Task:
     request = structs.replace(planned.request, signed=False)
     if not request.pairs:
         raise SettingsError(f"--exit relist needs sales, which need a key: {WITHOUT_A_KEY}, or use --exit instant or --entry target.")
+    request = structs.replace(request, exits=tuple(dict.fromkeys(exit_ for _, exit_ in request.pairs)))
     if request.rules.max_lock_days is not None:
         raise UsageError(f"--max-lock-days needs a key, because quotes do not show locks: {WITHOUT_A_KEY}.")
     if Entry.TARGET in request.entries and typed["sort"] is None:

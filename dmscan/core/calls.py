@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from hashlib import blake2b
 from math import ceil
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from dmscan.core.fees import DAY, describe
 from dmscan.core.memory import Known, SweepState
-from dmscan.core.models import Exit, FeeSchedule, Quote, Reason
+from dmscan.core.models import Exit, FeeSchedule, FeeTable, Quote, Reason
 from dmscan.core.outlook import put_off_until, refused_by_outlook
 from dmscan.core.report import Pair, ScanRequest
 
@@ -99,3 +102,23 @@ def put_off(needs: Iterable[Pair], known: Known | None, evidence: tuple[Quote, F
         return {}
     relists = (pair for pair in needs if pair[1] is Exit.RELIST)
     return {pair: reason for pair in relists if (reason := refused_by_outlook(sales, quote, fees, request.rules, pair[0]))}
+
+
+def question_of(request: ScanRequest, fees: FeeTable) -> str:
+    """What a verdict depends on beside the title: the rules and the fees, as a short text that is the same for equal ones."""
+    asked = repr((request.rules, request.fee, request.signed, describe(fees)))
+    return blake2b(asked.encode(), digest_size=6).hexdigest()
+
+
+def still_refused(needs: Iterable[Pair], known: Known | None, quote: Quote, request: ScanRequest, question: str) -> Mapping[Pair, Reason]:
+    """Why the last verdict refused a title, if it was asked the same and what it rests on is of today and young enough to be printed.
+
+    That the quote is the same to the piece stands for offers and targets being the same.
+    """
+    if known is None or known.refusals is None or known.looked_at is None or known.refusals.question != question:
+        return {}
+    is_young = known.looked_at >= max(sales_since(request, quote.at), quote.at // DAY * DAY)
+    if not is_young or replace(quote, at=known.quote.at) != known.quote:
+        return {}
+    reasons = known.refusals.reasons
+    return {pair: reasons[name] for pair in needs if (name := ".".join(pair)) in reasons}

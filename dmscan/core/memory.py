@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from dmscan.core.models import Quote
+from dmscan.core.models import Quote, Reason
 from dmscan.core.money import Cents
 
 YOUNG_S = 3600
@@ -22,10 +22,26 @@ class SalesOutlook(Struct, frozen=True, gc=False):
     pace: Fraction
 
 
+class Refusals(Struct, frozen=True):
+    """Why a title was refused, by "entry.exit", when `question` was asked of it; they stand for as long as its quote does."""
+
+    question: str
+    reasons: dict[str, Reason]
+
+
+class Look(Struct, frozen=True):
+    """That a title got a verdict, when, and whether it had an opportunity."""
+
+    at: int
+    found: bool
+    refusals: Refusals | None = None
+
+
 class Known(Struct, frozen=True, gc=False):
     """One title as last seen. `usual_ask` is the moving average of its asks; `looks` and `finds` count past confirmations.
 
-    `bid_since` is when its best bid was last seen to move, `bid_moves` how many of a thousand looks found it moved.
+    `bid_since` is when its best bid was last seen to move, `bid_moves` how many of a thousand looks found it moved, `looked_at` when
+    it had its last verdict, `refusals` what that was if the quote has not changed since.
     """
 
     quote: Quote
@@ -36,6 +52,8 @@ class Known(Struct, frozen=True, gc=False):
     sales: SalesOutlook | None = None
     bid_since: int | None = None
     bid_moves: int = 0
+    looked_at: int | None = None
+    refusals: Refusals | None = None
 
     @property
     def has_fast_bids(self) -> bool:

@@ -75,16 +75,17 @@ def instant_promise(quote: Quote, fees: FeeSchedule, known: Known | None) -> Pro
 def relist_promise(quote: Quote, fees: FeeSchedule, known: Known | None) -> Promise:
     """Of a verdict that costs one call for sales, and seldom another for offers.
 
-    Remembered sales tell best. Without them an ask far below the title's usual one, or near its bid, is likely a bargain; and
-    a dear title is worth more than a cheap one, a lively one more than a dead one.
+    Remembered sales tell best, and how often they came true. Without them an ask far below the title's usual one, or near its bid,
+    is likely a bargain; and a dear title is worth more than a cheap one, a lively one more than a dead one.
     """
     if quote.ask is None:
         return 0
     if known and known.sales and known.sales.best_q40:
-        return CENT * max(0, most_proceeds(fees, known.sales.best_q40, quote.at) - quote.ask) // 2
+        margin = max(0, most_proceeds(fees, known.sales.best_q40, quote.at) - quote.ask)
+        return CENT * margin * (known.finds + 1) // (known.looks + 1) // 2
     fair = max((quote.bid or 0) * 105 // 100, (known.usual_ask or 0) * 95 // 100 if known else 0)
     margin = most_proceeds(fees, fair, quote.at) - quote.ask if fair else 0
-    return (CENT * max(0, margin) // 2 + CENT * quote.ask // 100) * min(quote.bid_count, LIVELY) // LIVELY
+    return CENT * max(0, margin) // 2 + CENT * quote.ask * min(quote.bid_count, LIVELY) // LIVELY // 100
 
 
 def spread_promise(quote: Quote, fees: FeeSchedule, known: Known | None) -> Promise:

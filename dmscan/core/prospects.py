@@ -13,7 +13,17 @@ from fractions import Fraction
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dmscan.core.calls import BATCH, Calls, Speed, is_full_sweep_due, put_off, sales_since, titles_named
+from dmscan.core.calls import (
+    BATCH,
+    Calls,
+    Speed,
+    is_full_sweep_due,
+    put_off,
+    question_of,
+    sales_since,
+    still_refused,
+    titles_named,
+)
 from dmscan.core.fees import ASSUMED, DAY, fixed
 from dmscan.core.judge import judge
 from dmscan.core.memory import Known, SweepState
@@ -105,6 +115,7 @@ class GamePlan:
         self._remembered, self._request, self._at = remembered, request, circumstances
         self._filter = TitleFilter(request.titles, request.exclude)
         self._fees = _fee_table(remembered, request)
+        self._question = question_of(request, self._fees)
 
     def sweep(self) -> SweepPlan:
         """In the manner of the scan's own sweep: by name, else the catalogue if it is due, and the rest of the titles that matter."""
@@ -164,7 +175,10 @@ class GamePlan:
         if not needs:
             return
         recalled = one if self._at.recalls else None
-        closed = put_off(needs, recalled, (quote, evidence.fees), self._request)
+        closed = {
+            **put_off(needs, recalled, (quote, evidence.fees), self._request),
+            **still_refused(needs, recalled, quote, self._request, self._question),
+        }
         left = [pair for pair in needs if pair not in closed]
         is_young = bool(recalled and recalled.sales and recalled.sales.asked_at >= sales_since(self._request, self._at.now))
         hope = ASSUMED_HOPE if one.sales is None else Fraction(not refused_by_outlook(one.sales, quote, evidence.fees, rules))

@@ -5,4 +5,8 @@ ALTER TABLE titles ADD COLUMN bid_moves INTEGER NOT NULL DEFAULT 0 CHECK (bid_mo
 ALTER TABLE titles ADD COLUMN fills_asked_at INTEGER;
 ALTER TABLE titles ADD COLUMN fills_oldest_at INTEGER;
 
+-- When a title had its last verdict, and why it was refused as long as its quote stays what it was: a question and its reasons as JSON.
+ALTER TABLE titles ADD COLUMN looked_at INTEGER;
+ALTER TABLE titles ADD COLUMN refusals TEXT;
+
 -- The hold days of an opportunity are '' if nothing tells them: on the quote alone.

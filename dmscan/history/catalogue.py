@@ -9,7 +9,9 @@ from functools import cache, lru_cache
 from itertools import repeat
 from typing import Any
 
-from dmscan.core.memory import Known, SalesOutlook, SweepState
+import msgspec
+
+from dmscan.core.memory import Known, Look, Refusals, SalesOutlook, SweepState
 from dmscan.core.models import Game, Quote
 from dmscan.history import rows, sources
 
@@ -23,6 +25,9 @@ SELECT ?, column1, column2, column3, column4, column5, column6, column7,
     column3, column3 IS NOT NULL AND column4 IS NOT NULL, column7
 FROM (VALUES {quotes}) WHERE true
 ON CONFLICT (title, game, source_id) DO UPDATE SET
+    refusals = CASE
+        WHEN (excluded.ask_cents, excluded.bid_cents, excluded.ask_count, excluded.bid_count)
+            IS (ask_cents, bid_cents, ask_count, bid_count) THEN refusals END,
     usual_ask_cents = CASE
         WHEN excluded.ask_cents IS NULL
             OR (excluded.ask_cents, excluded.bid_cents, excluded.ask_count, excluded.bid_count)
@@ -37,9 +42,10 @@ ON CONFLICT (title, game, source_id) DO UPDATE SET
 WHERE excluded.quoted_at >= quoted_at"""
 _KNOWN = f"""
 SELECT title, ask_cents, bid_cents, ask_count, bid_count, quoted_at, usual_ask_cents, two_sided, looks, finds,
-    sales_asked_at, sales_qualified, sales_best_q40_cents, sales_pace, bid_since, bid_moves
+    sales_asked_at, sales_qualified, sales_best_q40_cents, sales_pace, bid_since, bid_moves, looked_at, refusals
 FROM titles WHERE source_id = {sources.NUMBER} AND game = ?"""  # noqa: S608
-_LOOKED = "UPDATE titles SET looks = looks + 1, finds = finds + ? WHERE title = ? AND game = ? AND source_id = ?"
+_LOOKED = """
+UPDATE titles SET looks = looks + 1, finds = finds + ?, looked_at = ?, refusals = ? WHERE title = ? AND game = ? AND source_id = ?"""
 _SWEEP = f"SELECT full_at, cursor FROM sweeps WHERE source_id = {sources.NUMBER} AND game = ?"  # noqa: S608
 _SAVE_SWEEP = (
     rows.insert("sweeps", "source_id game full_at cursor")
@@ -61,13 +67,24 @@ def save_quotes(connection: sqlite3.Connection, source: int, quotes: Sequence[Qu
     The usual ask moves a quarter of the way with every changed quote that has an ask.
     """
     for start in range(0, len(quotes), PAGE):
-        page = quotes[start : start + PAGE]
-        connection.execute(_save(len(page)), [source, *(value for quote in page for value in _quote(quote))])
+        page = values(source, quotes[start : start + PAGE])
+        connection.execute(saving(page), page)
 
 
-def save_look(connection: sqlite3.Connection, source: int, key: tuple[str, Game], *, found: bool) -> None:
-    """One more confirmation of a known title, `key` (title and game)."""
-    connection.execute(_LOOKED, (found, *key, source))
+def values(source: int, quotes: Sequence[Quote]) -> list[rows.Value]:
+    """A page of quotes as the statement that saves it takes them."""
+    return [source, *(value for quote in quotes for value in _quote(quote))]
+
+
+def saving(page: Sequence[rows.Value]) -> str:
+    """The statement that saves such a page."""
+    return _save(len(page) // 7)
+
+
+def save_look(connection: sqlite3.Connection, source: int, key: tuple[str, Game], look: Look) -> None:
+    """One more verdict on a known title, `key` (title and game)."""
+    refusals = rows.json_text(look.refusals) if look.refusals else None
+    connection.execute(_LOOKED, (look.found, look.at, refusals, *key, source))
 
 
 def sweep_state(connection: sqlite3.Connection, source: str, game: Game) -> SweepState:
@@ -89,10 +106,18 @@ def _quote(quote: Quote) -> rows.Row:
 
 
 def _known(game: Game, row: tuple[Any, ...], at: int) -> Known:
-    title, ask, bid, ask_count, bid_count, _, usual_ask, two_sided, looks, finds, asked_at, qualified, best_q40, pace, *moves = row
+    title, ask, bid, ask_count, bid_count, _, usual_ask, two_sided, looks, finds, *heard, since, moves, looked_at, refusals = row
+    asked_at, qualified, best_q40, pace = heard
     sales = None if asked_at is None else SalesOutlook(asked_at, qualified, best_q40, _fraction(pace))
-    return Known(Quote(game, title, ask, bid, ask_count, bid_count, at), usual_ask, bool(two_sided), looks, finds, sales, *moves)
+    seen = (bool(two_sided), looks, finds, sales, since, moves, looked_at, _refusals(refusals))
+    return Known(Quote(game, title, ask, bid, ask_count, bid_count, at), usual_ask, *seen)
 
 
 _fraction = lru_cache(maxsize=4096)(Fraction)
 """Most titles share the pace of others: one record for all of them."""
+
+
+@lru_cache(maxsize=1024)
+def _refusals(text: str | None) -> Refusals | None:
+    """And many were refused for the same reasons."""
+    return None if text is None else msgspec.json.decode(text, type=Refusals)

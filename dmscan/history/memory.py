@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from dmscan.core.memory import Known, SalesOutlook, SweepState
+from dmscan.core.memory import Known, Look, SalesOutlook, SweepState
 from dmscan.core.models import FeeTable, Game, Quote, Sale, SaleKind, Stamped
 from dmscan.core.money import Cents
 from dmscan.history import catalogue, fees, finds, sales, sources
@@ -83,9 +83,9 @@ class Memory:
     def note_fees(self, game: Game, answer: Stamped[FeeTable]) -> None:
         self._writer.add(lambda connection, source: fees.save(connection, source, game, answer), 1 + len(answer.value.rows))
 
-    def note_look(self, game: Game, title: str, *, found: bool) -> None:
-        """A known title was confirmed, and had an opportunity or not."""
-        self._writer.add(lambda connection, source: catalogue.save_look(connection, source, (title, game), found=found), 1)
+    def note_look(self, game: Game, title: str, look: Look) -> None:
+        """A known title got its verdict."""
+        self._writer.add(lambda connection, source: catalogue.save_look(connection, source, (title, game), look), 1)
 
     def note_sweep(self, game: Game, state: SweepState) -> None:
         """Stored after all quotes noted before it: a cursor is never ahead of what it stands for."""

@@ -1,4 +1,4 @@
-"""Which relists wait for new sales, and how calls add up."""
+"""Which relists wait for new sales, and which refusals still stand."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from fractions import Fraction
 import pytest
 from msgspec.structs import replace
 
-from dmscan.core.calls import put_off
+from dmscan.core.calls import put_off, question_of, still_refused
 from dmscan.core.fees import fixed
-from dmscan.core.memory import Known, SalesOutlook
+from dmscan.core.memory import Known, Refusals, SalesOutlook
 from dmscan.core.models import Entry, Exit, Reason
 from dmscan.core.outlook import put_off_until
 
-from make import NOW, make_quote, make_request
+from make import DAY, NOW, make_quote, make_request, make_rules
 
 FEES = fixed(Fraction(1, 10)).schedule("")
 QUOTE = make_quote(ask=1000, bid=900)
@@ -43,3 +43,44 @@ def test_without_a_budget_or_remembered_sales_nothing_waits():
     assert waiting(FEW, deadline_s=0) == {}
     assert waiting(None) == {}
     assert put_off(PAIRS, None, (QUOTE, FEES), make_request()) == {}
+
+
+REQUEST = make_request(max_age_s=1800, deadline_s=300)
+QUESTION = question_of(REQUEST, fixed(Fraction(1, 10)))
+REFUSALS = Refusals(QUESTION, {"offer.relist": Reason.TOO_SLOW})
+LOOKED = Known(QUOTE, usual_ask=None, two_sided=True, looked_at=NOW - 1500, refusals=REFUSALS)
+
+
+def standing(known: Known | None = LOOKED, at: int = NOW, question: str = QUESTION, **quote):
+    return still_refused(PAIRS, known, replace(QUOTE, at=at, **quote), REQUEST, question)
+
+
+def test_a_refusal_stands_while_the_quote_does_and_only_for_its_pair():
+    assert standing() == {RELIST: Reason.TOO_SLOW}
+    for changed in ({"ask": 999}, {"bid": 901}, {"ask_count": 1}, {"bid_count": 1}):
+        assert standing(**changed) == {}
+
+
+def test_a_refusal_must_still_be_young_enough_when_it_is_printed_and_of_today():
+    assert standing(replace(LOOKED, looked_at=NOW - 1501)) == {}
+    midnight = NOW // DAY * DAY
+    assert standing(replace(LOOKED, looked_at=midnight), midnight + 60)
+    assert standing(replace(LOOKED, looked_at=midnight - 1), midnight + 60) == {}
+
+
+def test_nothing_stands_for_another_question_or_without_a_look():
+    assert standing(question="another") == {}
+    assert standing(None) == {}
+    assert standing(replace(LOOKED, refusals=None)) == {}
+
+
+@pytest.mark.parametrize(
+    "other", [{"rules": make_rules(min_profit=6)}, {"fee": Fraction(1, 10)}, {"signed": False}], ids=["rules", "fee", "key"]
+)
+def test_rules_fees_and_key_make_another_question(other):
+    assert question_of(make_request(**other), fixed(Fraction(1, 10))) != question_of(make_request(), fixed(Fraction(1, 10)))
+
+
+def test_another_fee_table_makes_another_question_and_another_budget_none():
+    assert question_of(REQUEST, fixed(Fraction(1, 20))) != QUESTION
+    assert question_of(make_request(deadline_s=0, limit=3), fixed(Fraction(1, 10))) == QUESTION

@@ -171,9 +171,11 @@ def test_a_relist_without_sales_promises_by_its_bid_its_usual_ask_and_its_price(
     assert relist_promise(low, FREE, known(usual_ask=800)) == 10 * CENT
 
 
-def test_a_relist_that_few_want_promises_less_and_one_that_nobody_wants_nothing():
-    promised = {count: relist_promise(replace(QUOTE, bid_count=count), FREE, None) for count in (0, 1, 10, 20, 500)}
-    assert promised == {0: 0, 1: 7 * CENT, 10: 70 * CENT, 20: 140 * CENT, 500: 140 * CENT}
+def test_a_relist_that_few_want_promises_less_unless_it_is_a_bargain():
+    counts = (0, 1, 10, 20, 500)
+    low = {count: relist_promise(make_quote(ask=1000, bid=500, bid_count=count), FREE, None) for count in counts}
+    assert low == {0: 0, 1: CENT // 2, 10: 5 * CENT, 20: 10 * CENT, 500: 10 * CENT}
+    assert relist_promise(make_quote(ask=1000, bid=None, bid_count=0), FREE, known(usual_ask=2000)) == 900 // 2 * CENT
 
 
 def test_an_own_target_promises_the_spread_after_the_fee_by_how_lively_the_title_is():
