@@ -8,7 +8,7 @@ from itertools import product
 
 from msgspec import Struct
 
-from dmscan.core.models import Entry, Exit, Game, Opportunity, Rules
+from dmscan.core.models import Entry, Exit, Game, Opportunity, Quote, Reason, Rules
 from dmscan.core.money import Cents
 from dmscan.errors import ExitCode, most_specific
 
@@ -112,8 +112,19 @@ class Example(Struct, frozen=True):
     bid: Cents | None
 
 
+class Refusal(Struct, frozen=True):
+    """A title that was refused after what was asked of it, drawn at random: what finds are compared with later."""
+
+    quote: Quote
+    at: int
+    reasons: Mapping[Pair, Reason]
+
+
 class ScanReport(Struct, frozen=True):
-    """A finished (or cut) scan. `rejected` counts titles per pair and reason; times are Unix seconds."""
+    """A finished (or cut) scan. `rejected` counts titles per pair and reason; times are Unix seconds.
+
+    `refused` tells when which titles with an open episode were refused for good reasons, not for want of an answer.
+    """
 
     scan_id: str
     source: str
@@ -131,6 +142,8 @@ class ScanReport(Struct, frozen=True):
     examples: Mapping[Pair, Mapping[str, tuple[Example, ...]]] = {}
     seconds_for_all: int | None = None
     hidden: int = 0
+    refused: Mapping[tuple[Game, str, Pair], int] = {}
+    sample: tuple[Refusal, ...] = ()
 
     @property
     def usable(self) -> bool:

@@ -1,4 +1,4 @@
-"""The current fee table of each game, and on which days it was asked for without a key."""
+"""The fee tables of each game, the current one and those of the last days, and on which days they were asked for without a key."""
 
 from __future__ import annotations
 
@@ -6,48 +6,76 @@ import sqlite3
 from collections.abc import Iterator
 from fractions import Fraction
 
+from dmscan.core.fees import DAY
 from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Stamped
 from dmscan.history import rows, sources
+
+KEPT_DAYS = 8
 
 _ATTEMPT = (
     rows.insert("fee_attempts", "source_id game day answered")
     + " ON CONFLICT (source_id, game, day) DO UPDATE SET answered = max(answered, excluded.answered)"
 )
 _ATTEMPTED = f"SELECT 1 FROM fee_attempts WHERE source_id = {sources.NUMBER} AND game = ? AND day = ?"  # noqa: S608
-_SAVE = (
-    rows.insert("fee_tables", "source_id game fetched_at default_fraction min_cents default_source ignored")
-    + """ ON CONFLICT (source_id, game) DO UPDATE SET fetched_at = excluded.fetched_at, default_fraction = excluded.default_fraction,
-    min_cents = excluded.min_cents, default_source = excluded.default_source, ignored = excluded.ignored
-    WHERE excluded.fetched_at >= fetched_at RETURNING id"""
-)
+_CURRENT = "SELECT id FROM fee_tables WHERE source_id = ? AND game = ? ORDER BY fetched_at DESC LIMIT 1"
+_CURRENT_SINCE = f"""
+SELECT id FROM fee_tables WHERE source_id = {sources.NUMBER} AND game = ? AND fetched_at >= ?
+ORDER BY fetched_at DESC LIMIT 1"""  # noqa: S608
+_LAST = f"SELECT id FROM fee_tables WHERE source_id = {sources.NUMBER} AND game = ? ORDER BY fetched_at DESC LIMIT ?"  # noqa: S608
+_SAVE = rows.insert("fee_tables", "source_id game fetched_at default_fraction min_cents default_source ignored")
+_AGAIN = "UPDATE fee_tables SET fetched_at = ? WHERE id = ?"
+_DROP = "DELETE FROM fee_tables WHERE source_id = ? AND game = ? AND fetched_at < ?"
 _SAVE_ROW = rows.insert("fee_rows", "fee_table title ordinal fraction low_cents high_cents expires_at")
-_TABLE = f"""
+_TABLE = """
 SELECT fetched_at, default_fraction, min_cents, default_source, ignored, title, fraction, low_cents, high_cents, expires_at
-FROM fee_tables LEFT JOIN fee_rows ON fee_table = id
-WHERE source_id = {sources.NUMBER} AND game = ? AND fetched_at >= ? ORDER BY title, ordinal"""  # noqa: S608
+FROM fee_tables LEFT JOIN fee_rows ON fee_table = id WHERE id = ? ORDER BY title, ordinal"""
 
 
 def table(connection: sqlite3.Connection, source: str, game: Game, since: int) -> Stamped[FeeTable] | None:
-    """The game's fees, if they were fetched at or after `since`."""
-    found = connection.execute(_TABLE, (source, game, since)).fetchall()
-    if not found:
-        return None
+    """The game's current fees, if they were fetched at or after `since`."""
+    current = connection.execute(_CURRENT_SINCE, (source, game, since)).fetchone()
+    return _table(connection, *current) if current else None
+
+
+def tables(connection: sqlite3.Connection, source: str, game: Game, most: int) -> Iterator[Stamped[FeeTable]]:
+    """The game's last tables, at most so many, the current one first; each is read when it is its turn."""
+    numbers = connection.execute(_LAST, (source, game, most)).fetchall()
+    return (_table(connection, *number) for number in numbers)
+
+
+def save(connection: sqlite3.Connection, source: int, game: Game, heard: Stamped[FeeTable]) -> None:
+    """Makes these the game's fees; the same as before only change their age, and older ones than are stored change nothing.
+
+    A table is kept for eight days after it was fetched last.
+    """
+    current = connection.execute(_CURRENT, (source, game)).fetchone()
+    known = _table(connection, *current) if current else None
+    if known and known.at > heard.at:
+        return
+    if known and known.value == heard.value:
+        connection.execute(_AGAIN, (heard.at, *current))
+    else:
+        _add(connection, (source, game), heard)
+    connection.execute(_DROP, (source, game, heard.at - KEPT_DAYS * DAY))
+
+
+def _add(connection: sqlite3.Connection, of: tuple[int, Game], heard: Stamped[FeeTable]) -> None:
+    """One of the same second is replaced."""
+    fees = heard.value
+    connection.execute("DELETE FROM fee_tables WHERE source_id = ? AND game = ? AND fetched_at = ?", (*of, heard.at))
+    values = (*of, heard.at, str(fees.default), fees.min_amount, fees.default_source, fees.ignored)
+    number = connection.execute(_SAVE, values).lastrowid
+    connection.executemany(_SAVE_ROW, ((number, *row) for row in _rows(fees)))
+
+
+def _table(connection: sqlite3.Connection, number: int) -> Stamped[FeeTable]:
+    found = connection.execute(_TABLE, (number,)).fetchall()
     fetched_at, default, min_amount, default_source, ignored = found[0][:5]
     by_title: dict[str, tuple[FeeRow, ...]] = {}
     for *_, title, fraction, low, high, expires_at in found:
         if title is not None:
             by_title[title] = (*by_title.get(title, ()), FeeRow(Fraction(fraction), low, high, expires_at))
     return Stamped(FeeTable(Fraction(default), min_amount, FeeSource(default_source), by_title, ignored), fetched_at)
-
-
-def save(connection: sqlite3.Connection, source: int, game: Game, heard: Stamped[FeeTable]) -> None:
-    """Replaces the game's fees; a table older than the one that is stored changes nothing."""
-    fees = heard.value
-    values = (source, game, heard.at, str(fees.default), fees.min_amount, fees.default_source, fees.ignored)
-    stored: tuple[int] | None = next(iter(connection.execute(_SAVE, values).fetchall()), None)
-    if stored:
-        connection.execute("DELETE FROM fee_rows WHERE fee_table = ?", stored)
-        connection.executemany(_SAVE_ROW, _rows(stored[0], fees))
 
 
 def attempted(connection: sqlite3.Connection, source: str, game: Game, day: int) -> bool:
@@ -60,7 +88,7 @@ def save_attempt(connection: sqlite3.Connection, source: int, when: tuple[Game, 
     connection.execute(_ATTEMPT, (source, *when, answered))
 
 
-def _rows(number: int, fees: FeeTable) -> Iterator[rows.Row]:
+def _rows(fees: FeeTable) -> Iterator[rows.Row]:
     for title, reduced in fees.rows.items():
         for ordinal, row in enumerate(reduced):
-            yield (number, title, ordinal, str(row.fraction), row.low, row.high, row.expires_at)
+            yield (title, ordinal, str(row.fraction), row.low, row.high, row.expires_at)

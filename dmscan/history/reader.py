@@ -1,4 +1,4 @@
-"""The memory of the market as a plan reads it: nothing is made, changed or brought up to date (design chapter 6)."""
+"""The history as plans and questions read it: nothing is made, changed or brought up to date (design chapter 6)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from dmscan.core.fees import DAY
 from dmscan.core.memory import Known, SweepState
-from dmscan.core.models import FeeTable, Game, Stamped
-from dmscan.history import catalogue, faults, fees, finds, schema
+from dmscan.core.models import FeeTable, Game, Sale, SaleKind, Stamped
+from dmscan.errors import HistoryError, Locked
+from dmscan.history import catalogue, faults, fees, finds, sales, schema
 from dmscan.history.database import STEP_S
+from dmscan.history.queries import Past
+
+MOST_TABLES = 100
+"""Fee tables looked through: more than a week of them."""
+PATIENCE_S = 5.0
+"""How long a question waits for somebody who writes (reliability D9)."""
 
 
 class Reader:
@@ -26,6 +34,15 @@ class Reader:
     def fees(self, game: Game) -> Stamped[FeeTable] | None:
         """The game's last fees, however old."""
         return fees.table(self._connection, self._source, game, 0)
+
+    def fees_of_a_day_before(self, game: Game, at: int) -> Stamped[FeeTable] | None:
+        """The game's last fees of an earlier UTC day than that of `at`."""
+        tables = fees.tables(self._connection, self._source, game, MOST_TABLES)
+        return next((table for table in tables if table.at // DAY < at // DAY), None)
+
+    def sales(self, game: Game, title: str, kind: SaleKind) -> Stamped[tuple[Sale, ...]] | None:
+        """The newest 20 rows of one kind as the last answer gave them, however old."""
+        return sales.answer(self._connection, self._source, (title, game), kind, 0)
 
     def sweep_state(self, game: Game) -> SweepState:
         return catalogue.sweep_state(self._connection, self._source, game)
@@ -55,3 +72,66 @@ def reading(path: Path, source: str) -> Iterator[Reader | None]:
             yield Reader(connection, source) if is_current else None
     except faults.FAULTS as error:
         raise faults.translated(path, error) from error
+
+
+@contextmanager
+def asking(path: Path, source: str, patience_s: float = PATIENCE_S) -> Iterator[Past]:
+    """What the file at `path` holds of a source, of one moment; of a file that is not there, nothing.
+
+    Whoever writes waits meanwhile, so the block only reads. Locked if another program holds the file for `patience_s` seconds,
+    HistoryTooNew if a newer dmscan wrote it, HistoryError if it cannot be read or is what an earlier version left.
+    """
+    with connected(path, patience_s) as connection:
+        check_current(connection, path)
+        yield Past(connection, source)
+
+
+@contextmanager
+def connected(path: Path, patience_s: float = PATIENCE_S) -> Iterator[sqlite3.Connection]:
+    """The file at `path` for reading only, whatever earlier version left it; raises as `asking` does."""
+    try:
+        with closing(_opened(path)) as connection:
+            _begin(connection, path, max(1, round(patience_s / STEP_S)))
+            yield connection
+    except faults.FAULTS as error:
+        if faults.is_busy(error):
+            raise Locked(f"{path} stayed locked by another program for {patience_s:g} s; close that program or ask again.") from error
+        raise faults.translated(path, error) from error
+
+
+def check_current(connection: sqlite3.Connection, path: Path) -> None:
+    """HistoryError if the file is what an earlier version left."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < len(schema.STEPS):
+        what = f"{path} is as an earlier dmscan left it (schema {version}, this one reads {len(schema.STEPS)})"
+        raise HistoryError(f"{what}: the next scan brings it up to date.")
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """The file, or an empty history in memory if there is none."""
+    if not path.exists():
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        schema.prepare(connection, path)
+        return connection
+    if not path.is_file():
+        raise HistoryError(f"{path} is not a file; choose another with --db.")
+    # What a scan that died left half written is undone at the first look, which a connection that may only read could not do.
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=STEP_S, isolation_level=None)
+
+
+def _begin(connection: sqlite3.Connection, path: Path, tries: int) -> None:
+    """Holds one moment of the file, when nobody is about to change it any more."""
+    for pragma in ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    for left in reversed(range(tries)):
+        try:
+            schema.version_of(connection, path)
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            if not (left and faults.is_busy(error)):
+                raise
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        else:
+            break

@@ -13,7 +13,7 @@ from msgspec import Struct
 from dmscan.clock import Clock
 from dmscan.core.report import ScanReport
 from dmscan.errors import ExitCode
-from dmscan.history import rows, sources
+from dmscan.history import episodes, rows, sources
 from dmscan.history.database import Database
 from dmscan.history.memory import Memory
 
@@ -24,6 +24,8 @@ _END = """
 UPDATE scans SET status = ?, finished_at = ?, complete = ?, coverage = ?, signed = ?, exit_code = ?,
     stats = ?, fee_sources = ?, troubles = ?
 WHERE id = ?"""
+
+_IS_FIRST = "SELECT 1 FROM scans WHERE id = ? AND status = 'running'"
 
 
 class ScanStart(Struct, frozen=True):
@@ -61,13 +63,19 @@ class History:
     async def record(self, start: ScanStart, report: ScanReport, end: ScanEnd) -> None:
         """Stores the scan's end with all its opportunities, legs and rejections; a second record of a scan replaces the first.
 
+        What it means for episodes and days is stored with it, by the first record alone.
+
         It needs no `begin` before it: a database that was locked then may be free now.
         """
 
         def all_of_it(connection: sqlite3.Connection) -> None:
             scan = self._scan(connection, start)
+            is_first = connection.execute(_IS_FIRST, scan[:1]).fetchone() is not None
             _store_end(connection, scan, report, end)
             _store_found(connection, scan, report)
+            episodes.save_sample(connection, scan, report)
+            if is_first:
+                episodes.save(connection, scan[1], report)
 
         await self._database.write(all_of_it)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
 import pytest
 
 from dmscan.core.fees import ASSUMED
 from dmscan.core.judge import Verdict
-from dmscan.core.ledger import EXAMPLES, Ledger
+from dmscan.core.ledger import EXAMPLES, REFUSALS, Ledger
 from dmscan.core.models import Entry, Evidence, Exit, Game, Need, Opportunity, Reason, Stamped
 from dmscan.core.units import LEAST_SAMPLE, SAMPLE
 from dmscan.errors import ExitCode, HistoryError, MarketUnavailable
@@ -41,6 +45,61 @@ def test_what_still_waits_for_an_answer_is_not_confirmed():
     book, _ = ledger()
     book.settle(evidence(sale=None), {INSTANT: Need.TARGETS, RELIST: Need.SALES})
     assert [dict(book.rejected[pair]) for pair in (INSTANT, RELIST)] == [{Reason.NOT_CONFIRMED: 1}] * 2
+
+
+def test_of_watched_titles_it_keeps_when_they_were_refused_in_earnest():
+    book, _ = ledger()
+    book.watched = frozenset({(Game.CS2, TITLE)})
+    book.settle(evidence(), {INSTANT: Reason.NO_BID, RELIST: Reason.TOO_FEW_SALES}, put_off=[RELIST])
+    book.settle(evidence(), {INSTANT: Need.TARGETS, RELIST: Need.OFFERS})
+    book.refuse(RELIST, make_quote(), Reason.EXCLUDED)
+    other = Evidence(make_quote(title="Another"), ASSUMED.schedule(""))
+    book.settle(other, {INSTANT: Reason.NO_BID, RELIST: Reason.NO_ASK})
+    assert book.refused == {(Game.CS2, TITLE, INSTANT): NOW}
+
+
+def test_a_watched_title_that_is_gone_at_the_second_look_was_refused_then():
+    book, _ = ledger()
+    book.watched = frozenset({(Game.CS2, TITLE)})
+    book.settle(evidence(), {INSTANT: (make_opportunity(),), RELIST: Reason.TOO_FEW_SALES})
+    book.look_again(evidence(), {INSTANT: Reason.NO_COMPATIBLE_BID, RELIST: Reason.TOO_FEW_SALES})
+    assert book.refused == {(Game.CS2, TITLE, INSTANT): NOW, (Game.CS2, TITLE, RELIST): NOW}
+    other = make_opportunity(phase="ruby")
+    book.settle(evidence(), {INSTANT: (make_opportunity(),)})
+    book.refused.clear()
+    book.look_again(evidence(), {INSTANT: (other,)})
+    assert book.refused == {}, "a variant that was not found before is no verdict against the one that was"
+
+
+def sampled(titles: int, draw: Callable[[int], int]) -> list[str]:
+    book = Ledger(make_request(), lambda _: None, draw=draw)
+    for number in range(titles):
+        quote = make_quote(title=f"{number}")
+        book.settle(Evidence(quote, ASSUMED.schedule(""), sales=Stamped((), NOW)), NO_BID)
+    assert all(refusal.reasons == NO_BID for refusal in book.sample)
+    return [refusal.quote.title for refusal in book.sample]
+
+
+def test_a_sample_of_refused_titles_is_drawn_evenly():
+    assert sampled(REFUSALS, Random(1).randrange) == [str(number) for number in range(REFUSALS)]
+    drawn = Counter(title for seed in range(300) for title in sampled(2 * REFUSALS, Random(seed).randrange))
+    assert len(drawn) == 2 * REFUSALS
+    assert all(100 < times < 200 for times in drawn.values())
+    assert sampled(99, Random(7).randrange) == sampled(99, Random(7).randrange)
+
+
+def test_only_titles_refused_after_what_was_asked_of_them_are_in_the_sample():
+    book = Ledger(make_request(), lambda _: None, draw=Random(1).randrange)
+    asked, unasked = evidence(), Evidence(make_quote(), ASSUMED.schedule(""))
+    book.settle(unasked, NO_BID)
+    book.settle(asked, {INSTANT: Need.TARGETS, RELIST: Need.OFFERS})
+    book.settle(asked, {RELIST: Reason.TOO_SLOW}, put_off={RELIST: Reason.TOO_SLOW})
+    assert book.sample == []
+    book.settle(asked, {INSTANT: Reason.NO_BID, RELIST: Need.OFFERS})
+    assert [refusal.reasons for refusal in book.sample] == [{INSTANT: Reason.NO_BID}]
+    keyless = Ledger(make_request(), lambda _: None, signed=False, draw=Random(1).randrange)
+    keyless.settle(unasked, NO_BID)
+    assert len(keyless.sample) == 1, "without a key all is told on quotes"
 
 
 def test_an_instant_find_is_told_at_once_and_a_relist_when_the_units_are_proved():

@@ -17,6 +17,9 @@ Row = dict[str, Any]
 SCHEMA_1 = Path(__file__).parents[1] / "data" / "schema-1.db"
 """A file that the first schema left: scans of two sources that finished, were cut or died, and what they found."""
 
+SCHEMA_3 = SCHEMA_1.with_name("schema-3.db")
+"""One that the third schema left: beside scans what was learnt of the market, of two sources."""
+
 
 def rows(path: Path, sql: str, *values: object) -> list[Row]:
     with closing(sqlite3.connect(path)) as connection:

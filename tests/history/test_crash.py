@@ -18,7 +18,7 @@ from dmscan.clock import Clock
 from dmscan.history import schema
 from dmscan.history.store import open_history
 
-from stored import SCHEMA_1, contents, rows
+from stored import SCHEMA_1, SCHEMA_3, contents, rows
 
 FINDS = 60
 WRITER = f"""
@@ -183,18 +183,19 @@ async def test_a_fault_at_any_write_leaves_the_old_or_the_new(tmp_path: Path, fa
 @pytest.mark.parametrize(
     ("call", "points"), [("pwrite64", (1, 2, 6, 12, 20, 24)), ("fdatasync,fsync", (1, 2, 3, 4, 5)), ("ftruncate", (1,))]
 )
+@pytest.mark.parametrize(("old", "step"), [(SCHEMA_1, 1), (SCHEMA_3, 3)])
 async def test_a_migration_killed_at_any_write_leaves_the_old_schema_or_the_new_with_every_row(
-    tmp_path: Path, call: str, points: tuple[int, ...]
+    tmp_path: Path, call: str, points: tuple[int, ...], old: Path, step: int
 ) -> None:
-    """It takes 24 writes, 5 syncs and a truncation."""
-    before = contents(SCHEMA_1)
+    """It takes 24 writes or more, 5 syncs and a truncation."""
+    before = contents(old)
     for nth in points:
         path = tmp_path / f"{nth}.db"
-        shutil.copy(SCHEMA_1, path)
+        shutil.copy(old, path)
         process = writer(path, prefix=injected("signal=SIGKILL", call, nth), code=OPENER)
         assert told(process) == set()
         assert process.returncode, "the fault was not injected"
-        assert rows(path, "PRAGMA user_version")[0]["user_version"] in (1, len(schema.STEPS))
+        assert rows(path, "PRAGMA user_version")[0]["user_version"] in (step, len(schema.STEPS))
         async with open_history(path, "https://api.dmarket.com", Clock()):
             pass
         after = contents(path)

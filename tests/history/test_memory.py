@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dmscan.clock import Clock
-from dmscan.core.memory import Known, SalesOutlook, SweepState
-from dmscan.core.models import Entry, Exit, FeeRow, FeeSource, FeeTable, Game, Opportunity, Quote, Sale, SaleKind, Stamped
+from dmscan.core.memory import Known, Look, Refusals, SalesOutlook, SweepState
+from dmscan.core.models import Entry, Exit, FeeRow, FeeSource, FeeTable, Game, Opportunity, Quote, Reason, Sale, SaleKind, Stamped
 from dmscan.errors import ExitCode, HistoryError
 from dmscan.history import writer
 from dmscan.history.memory import Memory
 from dmscan.history.store import History, ScanEnd, ScanStart, open_history
 
-from make import NOW, TITLE, make_opportunity, make_quote, make_relist, make_report, make_sale
+from make import DAY, NOW, TITLE, make_opportunity, make_quote, make_relist, make_report, make_sale
 from stored import count, rows
 
 SOURCE = "https://api.dmarket.com"
@@ -162,11 +162,23 @@ async def test_the_first_quote_of_a_title_known_by_its_sales_is_no_move(memory: 
 
 async def test_looks_and_finds_are_counted(memory: Memory) -> None:
     memory.note_quotes([make_quote()])
-    for found in (True, False, False):
-        memory.note_look(Game.CS2, TITLE, found=found)
-    memory.note_look(Game.CS2, "never seen", found=True)
+    for later, found in enumerate((True, False, False)):
+        memory.note_look(Game.CS2, TITLE, Look(NOW + later, found))
+    memory.note_look(Game.CS2, "never seen", Look(NOW, True))
     await memory.flush()
-    assert [(title.looks, title.finds) for title in await memory.known(Game.CS2)] == [(3, 1)]
+    assert [(title.looks, title.finds, title.looked_at) for title in await memory.known(Game.CS2)] == [(3, 1, NOW + 2)]
+
+
+async def test_why_a_title_was_refused_is_known_until_its_quote_changes(memory: Memory) -> None:
+    refusals = Refusals("a question", {"offer.relist": Reason.TOO_SLOW})
+    memory.note_quotes([make_quote(at=NOW)])
+    memory.note_look(Game.CS2, TITLE, Look(NOW, False, refusals))
+    memory.note_quotes([make_quote(at=NOW + 1)])
+    await memory.flush()
+    assert [title.refusals for title in await memory.known(Game.CS2)] == [refusals]
+    memory.note_quotes([make_quote(at=NOW + 2, ask_count=1)])
+    await memory.flush()
+    assert [title.refusals for title in await memory.known(Game.CS2)] == [None]
 
 
 QUOTES = st.builds(Quote, st.sampled_from([Game.CS2, Game.TF2]), TITLES, st.none() | CENTS, st.none() | CENTS, NUMBERS, NUMBERS, st.just(0))
@@ -332,9 +344,40 @@ def test_the_last_fee_table_comes_back(tables: list[FeeTable]) -> None:
             memory.note_fees(Game.CS2, Stamped(table, at))
         await memory.flush()
         assert await memory.fees(Game.CS2, 0) == Stamped(tables[-1], len(tables) - 1)
-        assert count(path, "fee_rows") == sum(map(len, tables[-1].rows.values()))
+        changes = [table for before, table in zip([None, *tables], tables, strict=False) if table != before]
+        assert count(path, "fee_tables") == len(changes)
+        assert count(path, "fee_rows") == sum(len(rows) for table in changes for rows in table.rows.values())
 
     on_a_new_database(use)
+
+
+async def test_an_unchanged_fee_table_is_one_row_that_grows_no_older(memory: Memory, path: Path) -> None:
+    table = FeeTable(Fraction(1, 10), 1, FeeSource.DEFAULT, {TITLE: (FeeRow(Fraction(1, 50), 1, 9999, NOW),)}, 2)
+    for at in (NOW, NOW + 60, NOW + DAY):
+        memory.note_fees(Game.CS2, Stamped(table, at))
+    await memory.flush()
+    assert await memory.fees(Game.CS2, NOW + DAY) == Stamped(table, NOW + DAY)
+    assert rows(path, "SELECT fetched_at FROM fee_tables") == [{"fetched_at": NOW + DAY}]
+
+
+async def test_fee_tables_are_kept_for_eight_days_after_they_were_fetched_last(memory: Memory, path: Path) -> None:
+    for day in range(12):
+        memory.note_fees(Game.CS2, Stamped(FeeTable(Fraction(day, 100), 0, FeeSource.DEFAULT), NOW + day * DAY))
+    await memory.flush()
+    assert [row["fetched_at"] for row in rows(path, "SELECT fetched_at FROM fee_tables")] == [NOW + day * DAY for day in range(3, 12)]
+    memory.note_fees(Game.RUST, Stamped(FeeTable(Fraction(0), 0, FeeSource.DEFAULT), NOW))
+    memory.note_fees(Game.RUST, Stamped(FeeTable(Fraction(0), 0, FeeSource.DEFAULT), NOW + 99 * DAY))
+    await memory.flush()
+    assert await memory.fees(Game.RUST, NOW + 99 * DAY)
+    assert count(path, "fee_tables") == 10, "another game's are no concern of this one"
+
+
+async def test_a_second_fee_table_of_one_second_replaces_the_first(memory: Memory, path: Path) -> None:
+    for fraction in (Fraction(1, 10), Fraction(1, 20)):
+        memory.note_fees(Game.CS2, Stamped(FeeTable(fraction, 0, FeeSource.DEFAULT), NOW))
+    await memory.flush()
+    assert await memory.fees(Game.CS2, 0) == Stamped(FeeTable(Fraction(1, 20), 0, FeeSource.DEFAULT), NOW)
+    assert count(path, "fee_tables") == 1
 
 
 async def test_fees_are_given_only_of_their_game_and_since(memory: Memory) -> None:
@@ -400,18 +443,18 @@ async def test_two_sources_never_mix(path: Path) -> None:
     async with opened(path) as history, opened(path, OTHER) as other:
         memory = history.memory
         memory.note_quotes([make_quote()])
-        memory.note_look(Game.CS2, TITLE, found=True)
+        memory.note_look(Game.CS2, TITLE, Look(NOW, True))
         memory.note_fees(Game.CS2, Stamped(table, NOW))
         memory.note_sweep(Game.CS2, SweepState(NOW, "cursor"))
         await heard(memory, (make_sale(),))
         await scanned(history, "scan", make_opportunity())
         await test_nothing_is_known_of_an_empty_database(other.memory)
         other.memory.note_quotes([make_quote(ask=1, at=NOW + 9)])
-        other.memory.note_look(Game.CS2, TITLE, found=False)
+        other.memory.note_look(Game.CS2, TITLE, Look(NOW, False))
         other.memory.note_fees(Game.CS2, Stamped(FeeTable(Fraction(0), 0, FeeSource.SET), NOW + 9))
         other.memory.note_sweep(Game.CS2, SweepState())
         await heard(other.memory, (), NOW + 9)
-        assert await memory.known(Game.CS2) == [Known(make_quote(), 2401, two_sided=True, looks=1, finds=1, sales=OUTLOOK)]
+        assert await memory.known(Game.CS2) == [Known(make_quote(), 2401, two_sided=True, looks=1, finds=1, sales=OUTLOOK, looked_at=NOW)]
         assert await memory.fees(Game.CS2, 0) == Stamped(table, NOW)
         assert await memory.sales(Game.CS2, TITLE, 0) == Stamped((make_sale(),), NOW)
         assert await memory.sweep_state(Game.CS2) == SweepState(NOW, "cursor")
@@ -549,7 +592,7 @@ async def test_no_query_reads_a_whole_table(history: History, memory: Memory, pa
     statements: set[str] = set()
     await history._database.run(lambda connection: connection.set_trace_callback(statements.add))
     memory.note_quotes(many(250))
-    memory.note_look(Game.CS2, TITLE, found=True)
+    memory.note_look(Game.CS2, TITLE, Look(NOW, True))
     memory.note_fees(Game.CS2, Stamped(FeeTable(Fraction(0), 0, FeeSource.SET, {TITLE: (FeeRow(Fraction(0), 1, 2, 3),)}), NOW))
     memory.note_sweep(Game.CS2, SweepState())
     await heard(memory, (make_sale(),))
@@ -564,7 +607,8 @@ async def test_no_query_reads_a_whole_table(history: History, memory: Memory, pa
     await memory.note_fee_attempt(Game.CS2, 1, answered=True)
     await history._database.run(lambda connection: connection.set_trace_callback(None))
     asked = [text for text in statements if text.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
-    for table in ("titles", "sales", "fee_tables", "fee_rows", "sweeps", "opportunities", "scans", "fee_attempts"):
+    written = {"titles", "sales", "fee_tables", "fee_rows", "sweeps", "opportunities", "scans", "fee_attempts"}
+    for table in written | {"episodes", "days", "spent", "samples"}:
         assert any(table in text for text in asked), table
     tables = {row["name"] for row in rows(path, "SELECT name FROM sqlite_master WHERE type = 'table'")}
     plans: list[str] = []
@@ -572,6 +616,6 @@ async def test_no_query_reads_a_whole_table(history: History, memory: Memory, pa
         plan = [row["detail"] for row in rows(path, f"EXPLAIN QUERY PLAN {text}")]
         assert [step for step in plan if step.startswith("SCAN") and step.split()[1] in tables] == [], text
         plans += plan
-    for index in ("titles_by_game", "scans_by_end", "scans_by_request", "fee_tables_current"):
+    for index in ("titles_by_game", "scans_by_end", "scans_by_request", "fee_tables_by_age", "episodes_open"):
         assert any(f"INDEX {index} " in step for step in plans), f"nothing needs {index}"
     assert any("<expr>=?" in step for step in plans), "the last scan of a request is found by the request's length"

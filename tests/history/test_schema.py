@@ -8,6 +8,7 @@ import asyncio
 import shutil
 import sqlite3
 from contextlib import closing
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from dmscan.errors import HistoryError, HistoryTooNew
 from dmscan.history import schema
 from dmscan.history.store import open_history
 
-from stored import SCHEMA_1, contents, rows, sha256
+from stored import SCHEMA_1, SCHEMA_3, contents, rows, sha256
 
 SOURCE = "https://api.dmarket.com"
 
@@ -63,7 +64,8 @@ async def test_every_table_is_strict(tmp_path: Path) -> None:
     await opened(path)
     tables = rows(path, "SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     first = {"sources", "scans", "opportunities", "legs", "rejections", "fee_attempts"}
-    assert {table["name"] for table in tables} == first | {"titles", "sales", "fee_tables", "fee_rows", "sweeps"}
+    second = {"titles", "sales", "fee_tables", "fee_rows", "sweeps"}
+    assert {table["name"] for table in tables} == first | second | {"quotes", "episodes", "days", "spent", "samples"}
     assert all(table["strict"] for table in tables)
 
 
@@ -81,6 +83,35 @@ async def test_a_database_of_schema_1_gets_the_later_steps_and_keeps_every_row(t
     assert schema_of(path) == schema_of(new)
     for check in ("integrity_check", "foreign_key_check"):
         assert [list(row.values()) for row in rows(path, f"PRAGMA {check}")] in ([["ok"]], [])
+
+
+async def test_a_database_of_schema_3_gets_the_later_steps_keeps_every_row_and_its_quotes_begin(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    shutil.copy(SCHEMA_3, path)
+    before = contents(path)
+    assert {table for table, stored in before.items() if not stored} == set(), "a table without rows proves nothing"
+    await opened(path)
+    after = contents(path)
+    assert {table: after[table] for table in before} == before
+    known = [title for title in before["titles"] if title["quoted_at"]]
+    assert [quote["ask_cents"] for quote in after["quotes"]] == [title["ask_cents"] for title in known]
+    assert {table for table in after.keys() - before.keys() if after[table]} == {"quotes"}
+    new = tmp_path / "new.db"
+    await opened(new)
+    assert schema_of(path) == schema_of(new)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+async def test_a_step_comes_to_the_same_from_any_earlier_one(tmp_path: Path, step: int) -> None:
+    path, new = tmp_path / "history.db", tmp_path / "new.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for name in schema.STEPS[:step]:
+            connection.executescript(resources.files("dmscan.history").joinpath(name).read_text("utf-8"))
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {step}")
+    for each in (path, new):
+        await opened(each)
+    assert schema_of(path) == schema_of(new)
 
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
