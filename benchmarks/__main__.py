@@ -12,7 +12,19 @@ import msgspec
 
 from benchmarks.figures import Record, Result, Scope, aligned, machine, table_of
 
-BENCHMARKS: Mapping[str, str] = {"naive": "S16: the same market scanned by dmscan and by a scanner of three calls per title"}
+BENCHMARKS: Mapping[str, str] = {
+    "naive": "S16: the same market scanned by dmscan and by a scanner of three calls per title",
+    "calls": "S1, S9: the requests of an exact scan beside the least possible, and how soon it finds something",
+    "again": "S2: the requests of a second scan, ten minutes later with the same history",
+    "budget": "S3: the profit found with a part of the calls",
+    "coverage": "S15: how much of a large market a day of short scans looks at",
+    "store": "S10, S14: storing quotes beside bare sqlite3, and how the file grows",
+    "queries": "S11: how long the questions to a history of a million quotes take, or of ten million",
+    "lifetimes": "C6: whether the history knows how long bargains last",
+    "bids": "what became of the own targets that a scan advised",
+    "pace": "S4: how much of the server's limit is used while it binds",
+    "connections": "whether HTTP/2 and the size of the pool help",
+}
 
 
 def main() -> int:

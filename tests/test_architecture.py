@@ -31,10 +31,11 @@ ARROWS = {
     "confirm": {"core"},
     "tariff": {"core", "patience"},
     "scanner": {"core", "sweep", "confirm", "tariff"},
+    "inquiry": {"core", "confirm", "tariff"},
     "doctor": {"core"},
     "wiring": {"core", "market", "history", "settings"},
     "sandbox": set(),
-    "cli": {"core", "history", "render", "scanner", "doctor", "wiring", "settings", "sandbox"},
+    "cli": {"core", "history", "render", "scanner", "inquiry", "doctor", "wiring", "settings", "sandbox"},
     "__main__": {"cli"},
     "": set(),
 }
@@ -56,8 +57,8 @@ LIBRARIES = {
 }
 """Library → the only parts that know it."""
 
-PURE = {"__future__", "bisect", "collections", "dataclasses", "decimal", "enum", "fnmatch", "fractions", "functools", "itertools"}
-PURE |= {"math", "msgspec", "re", "typing"}
+PURE = {"__future__", "bisect", "collections", "dataclasses", "decimal", "enum", "fnmatch", "fractions", "functools", "hashlib"}
+PURE |= {"itertools", "math", "msgspec", "re", "typing"}
 
 
 def part(module: str) -> str:

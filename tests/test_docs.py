@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Iterator
@@ -12,26 +13,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 from typer.main import get_command
 
 from dmscan.cli import help as words
 from dmscan.cli.app import app
 from dmscan.cli.scan import EXITS, GAMES, LEVELS, SORTS
 from dmscan.core.games import parse_game
-from dmscan.core.models import Exit, Game
+from dmscan.core.models import Entry, Exit, Game
 from dmscan.core.plan import plan
+from dmscan.core.pricing import worked_out
 from dmscan.core.prospects import Circumstances, Remembered
 from dmscan.core.rank import SORTS as KNOWN_SORTS
 from dmscan.core.rules import LEVELS as BANDS
 from dmscan.errors import ExitCode
+from dmscan.inquiry import Inquiry, Stored
 from dmscan.market.sharing import Lanes
 from dmscan.market.speed import STARTING, expected_speed
+from dmscan.render import explanation as rendered_explanation
+from dmscan.render import fees as rendered_fees
 from dmscan.render.forecast import as_table
+from dmscan.render.history import ROWS, Scans
+from dmscan.sandbox.server import Sandbox
+from dmscan.sandbox.world import World
 from dmscan.settings import API_URL
 
+from inprocess import market_on, still
 from make import NOW, make_request
 
 README = Path(__file__).parent.parent / "README.md"
+EXPLAINED = "Sawed-Off | Shadow Nest (Minimal Wear)"
+CHARGED = "Galil AR | Phantom Frost (Field-Tested)"
 MEANINGS = {
     ExitCode.OK: "no error, with or without finds (also when the budget ended it: see `complete`)",
     ExitCode.BUG: "a bug (one line; `--debug` shows the trace)",
@@ -111,7 +123,56 @@ def first_plan() -> str:
     return f"```console\n$ dmscan scan --plan\n{as_table(planned, API_URL, 120)}```"
 
 
-GENERATED = {"commands": command_tables, "codes": code_table, "levels": lambda: words.LEVELS, "plan": first_plan}
+async def about_a_title() -> tuple[str, str]:
+    """A title of the sandbox explained, and the fees of another."""
+    clock, asked = still(NOW), make_request(entries=(Entry.OFFER,), deadline_s=0)
+    market = market_on(Sandbox(World(7, NOW, 150, crossed="rich"), clock, rate=10**6), clock)
+    explained = await Inquiry(asked, market, Stored(), clock).explain(Game.CS2, EXPLAINED)
+    charged = await Inquiry(asked, market, Stored(), clock).fees(Game.CS2, CHARGED)
+    await market.close()
+    assert explained
+    assert charged
+    worked = worked_out(charged, (6000, 11894), 10004)
+    return rendered_explanation.as_table(explained, "sandbox", 150, color=False), rendered_fees.as_table(
+        worked, "sandbox", 150, color=False
+    )
+
+
+def explanation() -> str:
+    return f"```console\n$ dmscan explain --sandbox '{EXPLAINED}' --entry offer\n{asyncio.run(about_a_title())[0]}```"
+
+
+def title_fees() -> str:
+    command = f"dmscan fees --sandbox '{CHARGED}' --price 60 --price 118.94 --cost 100.04"
+    return f"```console\n$ {command}\n{asyncio.run(about_a_title())[1]}```"
+
+
+def answer_tables() -> str:
+    """The keys of each document of the history, and of its rows."""
+    return "\n\n".join("\n".join(answer_table(document, rows)) for document, rows in ROWS.items())
+
+
+def answer_table(document: type[Struct], rows: tuple[type[Struct], ...]) -> Iterator[str]:
+    yield f"`history {'list' if document is Scans else document.__struct_config__.tag}`"
+    yield ""
+    yield "| part | keys | |"
+    yield "| --- | --- | --- |"
+    for part in (document, *rows):
+        config = part.__struct_config__
+        keys = " ".join(f"`{name}`" for name in (config.tag_field, *part.__struct_fields__))
+        said = " ".join((part.__doc__ or "").split())
+        yield f"| {'document' if part is document else f'row `{config.tag}`'} | {keys} | {said} |"
+
+
+GENERATED = {
+    "answers": answer_tables,
+    "explain": explanation,
+    "fees": title_fees,
+    "commands": command_tables,
+    "codes": code_table,
+    "levels": lambda: words.LEVELS,
+    "plan": first_plan,
+}
 
 
 @pytest.mark.parametrize("name", GENERATED)
@@ -120,7 +181,8 @@ def test_generated_parts_are_current(name: str) -> None:
     text, fresh = README.read_text("utf-8"), GENERATED[name]()
     assert text.count(begin) == text.count(end) == 1
     before, _, rest = text.partition(begin)
-    old, _, after = rest.partition(end)
+    old, closed, after = rest.partition(end)
+    assert closed, "an empty part needs a line of its own, or all that follows would be lost"
     if os.environ.get("UPDATE_README"):
         README.write_text(f"{before}{begin}{fresh}{end}{after}", "utf-8")
     else:

@@ -34,6 +34,10 @@ SLIPS = {
     "most units on a tie": ("relist", "_profit(legs) > _profit(best[0])", "_profit(legs) >= _profit(best[0])"),
     "least limited target first": ("instant", "-sum(map(bool, limits))", "sum(map(bool, limits))"),
     "targets never run out": ("instant", "left[place] -= 1", "left[place] -= 0"),
+    "own bid level with the best": ("target", "else best + 1", "else best"),
+    "own bid against limited ones": ("target", "target.float_part is None and target.phase is None", "target.phase is None"),
+    "own offer level with the next ask": ("target", "self.next_ask - 1", "self.next_ask"),
+    "fee of a bid that waits no time": ("target", "days_to_fill + sales.days_to_sell(1, price)", "sales.days_to_sell(1, price)"),
     "worst exit in totals": ("rank", "leg.net_profit > best[key]", "leg.net_profit < best[key]"),
 }
 

@@ -11,6 +11,10 @@ import typer
 
 from dmscan import __version__
 from dmscan.cli.doctor import doctor
+from dmscan.cli.explain import explain
+from dmscan.cli.fees import fees
+from dmscan.cli.history import history_app
+from dmscan.cli.keep import backup, export, prune
 from dmscan.cli.output import say
 from dmscan.cli.sandbox import serve
 from dmscan.cli.scan import scan
@@ -25,9 +29,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 sandbox = typer.Typer(help="A local market that answers like the documented service.", no_args_is_help=True)
-for command in (scan, doctor, schema):
+for command in (scan, explain, fees, doctor, schema):
     app.command()(command)
 sandbox.command()(serve)
+for kept in (prune, backup, export):
+    history_app.command()(kept)
+app.add_typer(history_app, name="history")
 app.add_typer(sandbox, name="sandbox")
 
 

@@ -74,3 +74,40 @@ SERVE = {
 }
 
 DOCTOR = {"--format": Help("FORMAT", "table or json.")}
+
+HISTORY = {
+    "SCAN": Help("SCAN", "A scan's id, as much of its beginning as tells it apart, or last."),
+    "TITLE": Help("TITLE", "The whole title."),
+    "--game": Help("GAME", "cs2 (or csgo), dota2, tf2 or rust."),
+    "--since": Help("TIME", "From then on: 30d ago, from a day (2026-11-01, UTC) or a moment (2026-11-01T12:00:00Z) on."),
+    "--until": Help("TIME", "Up to then, as --since; a day is left out with all that follows.", "now"),
+    "--limit": Help("N", "Most scans listed."),
+    "--by": Help("PART", "What to tell apart: game, level, exit, entry, week or day."),
+}
+
+EXPLAIN = {
+    "TITLE": Help("TITLE", "The whole title."),
+    "--game": Help("GAME", "cs2 (or csgo), dota2, tf2 or rust.", "cs2"),
+    "--offline": Help(None, "Ask nobody: explain what is stored, however old."),
+    "--format": Help("FORMAT", "table or json.", "table on a terminal, else json"),
+    "--max-age": Help("TIME", "Ask again for what is stored and older."),
+}
+
+FEES = {
+    "TITLE": Help("TITLE", "The whole title; not with --changed."),
+    "--game": Help("GAME", "cs2 (or csgo), dota2, tf2, rust or, with --changed, all; repeatable with --changed.", "cs2"),
+    "--price": Help("DOLLARS", "A sale price to work out; repeatable.", "the last ask and bid"),
+    "--cost": Help("DOLLARS", "What was paid: from which sale price on is that covered?"),
+    "--changed": Help(None, "What changed since the last stored table of a day before."),
+    "--offline": Help(None, "Ask nobody: the fees as they are stored, however old."),
+}
+
+KEEP = {
+    "FILE": Help("FILE", "The new file; one that exists is refused."),
+    "--keep": Help("TIME", "What is younger stays."),
+    "--vacuum": Help(None, "Give the room back to the disk; the whole file is written anew, and no scan can store meanwhile."),
+    "--what": Help("WHAT", "scans, opportunities, quotes, sales or episodes."),
+    "--since": Help("TIME", "From then on: 30d ago, from a day (2026-11-01, UTC) or a moment (2026-11-01T12:00:00Z) on."),
+    "--until": Help("TIME", "Up to then, as --since.", "now"),
+    "--format": Help("FORMAT", "ndjson or csv."),
+}

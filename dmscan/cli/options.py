@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,9 @@ T = TypeVar("T")
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))?", re.ASCII
+)
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", re.ASCII)
 
 
@@ -34,6 +38,20 @@ def parse_duration(text: str) -> int:
     if not match:
         raise ValueError(f"{text!r} is not a duration such as 30s, 5m, 6h or 90d")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def parse_moment(text: str, now: int) -> int:
+    """`30d` (that long before `now`), `2026-11-01` (its 0:00 UTC) or RFC 3339 (`2026-11-01T12:00:00Z`) → Unix seconds."""
+    if _DURATION.fullmatch(text.strip()):
+        return now - parse_duration(text)
+    problem = f"{text!r} is neither a span such as 30d, nor a day such as 2026-11-01, nor a time such as 2026-11-01T12:00:00Z"
+    if not _MOMENT.fullmatch(text.strip()):
+        raise ValueError(problem)
+    try:
+        moment = datetime.fromisoformat(text.strip().upper())
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as error:
+        raise ValueError(problem) from error
 
 
 def parse_number(text: str) -> Fraction:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dmscan.errors import OutputError, ReaderGone
@@ -44,17 +46,35 @@ def check_file(path: Path) -> None:
 
 def write_file(path: Path, text: str) -> None:
     """Replaces `path` in one step. Raises OutputError; what stood there before is then still there."""
+    with writing(path) as write:
+        write(text)
+
+
+@contextmanager
+def writing(path: Path | None) -> Iterator[Callable[[str], object]]:
+    """Writes piece by piece to stdout, or to a file that replaces `path` when all is written and not before.
+
+    Raises OutputError or ReaderGone; whatever is raised, what stood there before is then still there.
+    """
+    if path is None:
+        check_stdout()
+        yield write_stdout
+        return
     temporary = ""
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.absolute().parent, prefix=f".{path.name}.", delete=False, encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.absolute().parent, prefix=f".{path.name}.", delete=False, encoding="utf-8", newline=""
+        ) as file:
             temporary = file.name
-            file.write(text)
+            yield file.write
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
-    except OSError as error:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True) if temporary else None
-        raise OutputError(f"The output file {path} cannot be written: {error.strerror}.") from error
+        if isinstance(error, OSError):
+            raise OutputError(f"The output file {path} cannot be written: {error.strerror}.") from error
+        raise
 
 
 def say(text: str) -> None:

@@ -9,11 +9,13 @@ import typer
 from dmscan.cli.options import choice
 from dmscan.cli.output import write_stdout
 
-WHAT = ("scan", "plan")
+WHAT = ("scan", "plan", "explain", "fees", "history")
 
 
 def schema(
-    what: Annotated[str, typer.Argument(metavar="[WHAT]", help="scan: its JSON and NDJSON output; plan: that of scan --plan.")] = "scan",
+    what: Annotated[
+        str, typer.Argument(metavar="[WHAT]", help="Whose JSON and NDJSON: scan, plan (that of scan --plan), explain, fees or history.")
+    ] = "scan",
 ) -> None:
     """Print the JSON Schema of the JSON and NDJSON output.
 
@@ -21,9 +23,16 @@ def schema(
     Example:
       dmscan schema > dmscan.schema.json
     """
-    if choice("WHAT", what, WHAT) == "plan":
-        from dmscan.render.plan import schema_json
-    else:
-        from dmscan.render.document import schema_json
+    match choice("WHAT", what, WHAT):
+        case "plan":
+            from dmscan.render.plan import schema_json
+        case "explain":
+            from dmscan.render.explain import schema_json
+        case "fees":
+            from dmscan.render.fees import schema_json
+        case "history":
+            from dmscan.render.history import schema_json
+        case _:
+            from dmscan.render.document import schema_json
 
     write_stdout(schema_json())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 
 from dmscan.core.fees import fee, most_proceeds
 from dmscan.core.found import Deal, found
@@ -55,22 +56,24 @@ def compatible(offer: Offer, target: Target) -> bool:
     )
 
 
-def _match(offers: Sequence[Offer], evidence: Evidence, rules: Rules) -> tuple[list[Leg], Reason]:
-    """Each offer in turn takes a unit of the best target it fits; a leg that does not pay takes none."""
+def attempts(offers: Sequence[Offer], evidence: Evidence, rules: Rules) -> Iterator[tuple[Offer, Leg | None, Reason | None]]:
+    """Each offer in turn takes a unit of the best target it fits; a leg that does not pay takes none, and says why."""
     targets = sorted(evidence.targets.value if evidence.targets else (), key=_preference)
     left = [target.amount for target in targets]
-    legs: list[Leg] = []
-    furthest = Reason.NO_BUYABLE_OFFER
     for offer in offers:
         place = next((i for i, target in enumerate(targets) if left[i] and compatible(offer, target)), None)
         leg = None if place is None else _leg(offer, targets[place], evidence)
         reason = _refusal(leg, rules)
-        if reason is None and leg and place is not None:
+        if reason is None and place is not None:
             left[place] -= 1
-            legs.append(leg)
-        else:
-            furthest = later(furthest, reason or furthest)
-    return legs, furthest
+        yield offer, leg, reason
+
+
+def _match(offers: Sequence[Offer], evidence: Evidence, rules: Rules) -> tuple[list[Leg], Reason]:
+    """The legs that pay, and the furthest reason why others do not."""
+    tried = list(attempts(offers, evidence, rules))
+    furthest = reduce(later, (reason for _, _, reason in tried if reason), Reason.NO_BUYABLE_OFFER)
+    return [leg for _, leg, reason in tried if leg and reason is None], furthest
 
 
 def _leg(offer: Offer, target: Target, evidence: Evidence) -> Leg:

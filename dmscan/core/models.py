@@ -309,6 +309,11 @@ class Evidence(Struct, frozen=True):
         return tuple(need for need, answer in answers.items() if answer is None)
 
     @property
+    def is_asked(self) -> bool:
+        """Whether anything was asked of it beside its quote."""
+        return not (self.sales is None and self.targets is None and self.offers is None and self.fills is None)
+
+    @property
     def now(self) -> int:
         """The one instant of a title: when the last answer used for it arrived (design chapter 4)."""
         answers = (self.sales, self.targets, self.offers, self.fills)

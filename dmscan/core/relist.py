@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 
 from msgspec import Struct
@@ -67,16 +67,23 @@ def _judge_variant(evidence: Evidence, rules: Rules, sales: Support, offers: Seq
         return Reason.TOO_FEW_SALES
     best: tuple[list[Leg], Relisting] | None = None
     furthest = Reason.TOO_FEW_SALES
-    for units in range(1, min(rules.max_units, len(offers)) + 1):
-        bought = offers[:units]
-        relisting = _relisting(evidence, sales, bought)
-        legs = [_leg(offer, place, relisting, evidence, rules) for place, offer in enumerate(bought, start=1)]
-        reason = _refusal(legs, relisting, rules)
+    for legs, relisting, reason in attempts(evidence, rules, sales, offers):
         if reason:
             furthest = later(furthest, reason)
         elif best is None or _profit(legs) > _profit(best[0]):
             best = (legs, relisting)
     return found(_deal(*best), evidence, rules) if best else furthest
+
+
+def attempts(
+    evidence: Evidence, rules: Rules, sales: Support, offers: Sequence[Offer]
+) -> Iterator[tuple[list[Leg], Relisting, Reason | None]]:
+    """One unit of a variant after another: the legs of so many, how they are offered again, and why not if they must not be."""
+    for units in range(1, min(rules.max_units, len(offers)) + 1):
+        bought = offers[:units]
+        relisting = _relisting(evidence, sales, bought)
+        legs = [_leg(offer, place, relisting, evidence, rules) for place, offer in enumerate(bought, start=1)]
+        yield legs, relisting, _refusal(legs, relisting, rules)
 
 
 def _relisting(evidence: Evidence, sales: Support, bought: Sequence[Offer]) -> Relisting:

@@ -47,14 +47,14 @@ def judge_target(evidence: Evidence, rules: Rules) -> tuple[Opportunity, ...] | 
 
     Whatever the order of the answers: what is known refuses all that is left, or what is missing and most likely decides is asked.
     """
-    costs = screen_target(evidence.quote, rules) or _costs(evidence, rules)
+    costs = screen_target(evidence.quote, rules) or costs_left(evidence, rules)
     if isinstance(costs, Reason):
         return costs
-    judged = [(variant, _refusal(variant, evidence, costs)) for variant in _variants(evidence)]
+    judged = [(variant, _refusal(variant, evidence, costs)) for variant in variants(evidence)]
     left = [variant for variant, reason in judged if reason is None]
     if not left:
         return reduce(later, [reason for _, reason in judged if reason] or [Reason.NO_BUYABLE_OFFER])
-    deals = [deal for variant in left if (deal := _deal(variant, evidence, costs))]
+    deals = [deal for variant in left if (deal := deal_of(variant, evidence, costs))]
     return _missing(evidence, rules) or tuple(found(deal, evidence, rules) for deal in deals)
 
 
@@ -75,23 +75,27 @@ def own_bid(targets: Iterable[Target]) -> Cents | None:
 
 
 def _spread(evidence: Evidence, rules: Rules) -> Leg | Reason:
-    """What the quote alone promises. At least a day passes before the sale."""
+    """What the quote alone promises."""
     quote = evidence.quote
     reason = screen_target(quote, rules)
     if reason or quote.ask is None or quote.bid is None:
         return reason or Reason.NO_BID
-    cost, price = quote.bid + 1, quote.ask - 1
-    if cost >= quote.ask:
+    leg = spread_leg(quote.bid, quote.ask, evidence, rules)
+    if leg.ask >= quote.ask:
         return Reason.CROSSED
-    band = band_of(cost, rules)
+    band = band_of(leg.ask, rules)
     if band is None:
         return Reason.NO_BUYABLE_OFFER
+    return refusal(leg.net_profit, leg.ask, band, rules) or leg
+
+
+def spread_leg(bid: Cents, ask: Cents, evidence: Evidence, rules: Rules) -> Leg:
+    """A cent above the bid, sold a cent below the ask, a day later at the least."""
     fee_at = _fee_at(Fraction(1), evidence, rules)
-    leg = Leg(cost, price, fee(evidence.fees, price, fee_at), fee_at)
-    return refusal(leg.net_profit, cost, band, rules) or leg
+    return Leg(bid + 1, ask - 1, fee(evidence.fees, ask - 1, fee_at), fee_at)
 
 
-def _costs(evidence: Evidence, rules: Rules) -> Rules | Reason:
+def costs_left(evidence: Evidence, rules: Rules) -> Rules | Reason:
     """The rules with bands of the costs that are still possible: once the targets are known, of one."""
     if evidence.targets is None:
         return rules
@@ -102,7 +106,7 @@ def _costs(evidence: Evidence, rules: Rules) -> Rules | Reason:
     return replace(rules, bands=(PriceBand(cost, cost, band.min_roi),)) if band else Reason.NO_BUYABLE_OFFER
 
 
-def _variants(evidence: Evidence) -> Iterable[Variant]:
+def variants(evidence: Evidence) -> Iterable[Variant]:
     """Those that others offer. Before the offers are known "" stands for all of which no sale is known."""
     sales = newest_offers(evidence.sales.value) if evidence.sales else ()
     fills = newest_fills(evidence.fills.value) if evidence.fills else ()
@@ -144,11 +148,11 @@ def _refusal_by_pace(variant: Variant, evidence: Evidence, costs: Rules) -> Reas
 
 def _refusal_at_last(variant: Variant, evidence: Evidence, costs: Rules) -> Reason | None:
     """With the fee of the very day of sale."""
-    deal = _deal(variant, evidence, costs)
+    deal = deal_of(variant, evidence, costs)
     return refusal(deal.legs[0].net_profit, deal.legs[0].ask, costs.bands[0], costs) if deal else None
 
 
-def _deal(variant: Variant, evidence: Evidence, costs: Rules) -> Deal | None:
+def deal_of(variant: Variant, evidence: Evidence, costs: Rules) -> Deal | None:
     """What is bought and sold; `None` while anything that it rests on is not known."""
     sales, fills, price, cost = variant.sales, variant.fills, variant.price, costs.bands[0].low
     if evidence.unasked or sales is None or fills is None or price is None:

@@ -58,7 +58,7 @@ def _outcome(scan: ScanReport) -> dict[str, Any]:
             f"{entry}.{exit_}": {str(reason): count for reason, count in reasons.items()}
             for (entry, exit_), reasons in scan.rejected.items()
         },
-        "errors": [_error(trouble) for trouble in scan.troubles],
+        "errors": [error(trouble) for trouble in scan.troubles],
         "totals": totals(scan.opportunities),
     }
 
@@ -94,7 +94,7 @@ def opportunity(found: Opportunity, source: str, printed_at: int) -> contract.Op
         profit_per_day_cents=found.profit_per_day,
         pace_per_day=_number(found.pace),
         warnings=[visible(warning) for warning in found.warnings],
-        quote=_quote(found.quote, printed_at),
+        quote=quote(found.quote, printed_at),
         sales=_sales(found.sales, printed_at) if found.sales else None,
         legs=[_leg(leg, found, page) for leg in found.legs],
     )
@@ -139,7 +139,7 @@ def _bid(target: Target) -> contract.Target:
     return contract.Target(target.price, target.amount, *limits)
 
 
-def _quote(quote: Quote, printed_at: int) -> contract.Quote:
+def quote(quote: Quote, printed_at: int) -> contract.Quote:
     return contract.Quote(quote.ask, quote.bid, quote.ask_count, quote.bid_count, max(0, printed_at - quote.at))
 
 
@@ -234,7 +234,7 @@ def _times(p50_p95: tuple[int, int] | None) -> contract.Times | None:
     return contract.Times(*p50_p95) if p50_p95 else None
 
 
-def _error(trouble: Trouble) -> contract.Error:
+def error(trouble: Trouble) -> contract.Error:
     return contract.Error(trouble.code, visible(trouble.message), trouble.game, visible(trouble.endpoint) or None, trouble.count)
 
 

@@ -31,7 +31,7 @@ DROPPED = ("age", "if stuck", "way", "days", "ROI", "sell")
 """What a screen too narrow for all figures goes without, first to last."""
 
 
-class _Page:
+class Page:
     """Lines of at most `width` cells (20 at least); data goes in as `Text` only, so that no markup in it can live."""
 
     def __init__(self, width: int, color: bool) -> None:
@@ -75,7 +75,7 @@ class _Page:
 
 def as_table(scan: ScanReport, width: int, color: bool, why: bool = False) -> str:
     """The whole screen, at most `width` cells wide (20 at least); with `why` it names refused titles."""
-    page = _Page(width, color)
+    page = Page(width, color)
     for parts in summary.heading(scan):
         page.parts(Text(part, "dim") for part in parts)
     page.line(Text())
@@ -89,7 +89,7 @@ def as_table(scan: ScanReport, width: int, color: bool, why: bool = False) -> st
 
 def as_columns(scan: ScanReport, fields: tuple[str, ...], width: int, color: bool) -> str:
     """The columns of `--fields` as a plain table, by the names of the JSON contract."""
-    page, names = _Page(width, color), columns(fields)
+    page, names = Page(width, color), columns(fields)
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
     for name in names:
         table.add_column(Text(name), overflow="fold", no_wrap=len(names) <= FEW and name not in LONG)
@@ -100,7 +100,7 @@ def as_columns(scan: ScanReport, fields: tuple[str, ...], width: int, color: boo
     return page.text()
 
 
-def _finds(page: _Page, scan: ScanReport) -> None:
+def _finds(page: Page, scan: ScanReport) -> None:
     if not scan.opportunities:
         page.line(Text("Nothing found.", "bold"))
         return
@@ -171,7 +171,7 @@ def _reasons(found: Opportunity) -> list[Text]:
     return [*(Text(words, "yellow") for words in warning_words(found)), *(Text(part, "dim") for part in evidence(found))]
 
 
-def _refusals(page: _Page, scan: ScanReport, named: bool) -> None:
+def _refusals(page: Page, scan: ScanReport, named: bool) -> None:
     """The funnel in words, or with the names of some titles."""
     page.line(Text(f"{plural(scan.stats.titles, 'title')} seen, not taken:" if scan.stats.titles else "no title seen"))
     if named:
@@ -181,7 +181,7 @@ def _refusals(page: _Page, scan: ScanReport, named: bool) -> None:
         page.parts([Text(f"{way}: {counts[0]}"), *map(Text, counts[1:])], INDENT, hanging=INDENT)
 
 
-def _examples(page: _Page, scan: ScanReport) -> None:
+def _examples(page: Page, scan: ScanReport) -> None:
     for way, reasons in summary.why(scan):
         page.line(Text(way, "bold"), INDENT)
         for reason, examples in reasons:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from dmscan.core.report import ScanReport
 from dmscan.render.fields import Cell, columns, flat
@@ -16,19 +17,27 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>#!|~&:@$]|(?<=www)\.", re.IGNORECASE)
 
 def as_csv(scan: ScanReport, fields: tuple[str, ...] = ()) -> str:
     """RFC 4180 (lines end in CRLF); a text cell that a spreadsheet would run as a formula gets a leading `'`."""
-    page = io.StringIO()
-    writer = csv.writer(page)
-    names = columns(fields)
-    writer.writerow(names)
-    writer.writerows([_unrun(row[name]) for name in names] for row in _rows(scan))
-    return page.getvalue()
+    return csv_of(columns(fields), _rows(scan))
 
 
 def as_markdown(scan: ScanReport, fields: tuple[str, ...] = ()) -> str:
     """A GitHub table; titles are literal text, and links come from our own template only."""
-    names = columns(fields)
+    return markdown_of(columns(fields), _rows(scan))
+
+
+def csv_of(names: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> str:
+    """Rows under their names; a cell that a row has not is empty."""
+    page = io.StringIO()
+    writer = csv.writer(page)
+    writer.writerow(names)
+    writer.writerows([_unrun(row.get(name)) for name in names] for row in rows)
+    return page.getvalue()
+
+
+def markdown_of(names: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> str:
+    """Rows under their names; a cell that a row has not is empty."""
     head = [_line(names), _line(["---"] * len(names))]
-    return "".join((*head, *(_line([_marked(name, row) for name in names]) for row in _rows(scan))))
+    return "".join((*head, *(_line([_marked(name, row) for name in names]) for row in rows)))
 
 
 def _rows(scan: ScanReport) -> list[dict[str, Cell]]:
@@ -39,13 +48,13 @@ def _unrun(cell: Cell) -> Cell:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
-def _line(cells: list[str] | tuple[str, ...]) -> str:
+def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def _marked(name: str, row: dict[str, Cell]) -> str:
-    cell = row[name]
+def _marked(name: str, row: Mapping[str, Cell]) -> str:
+    cell = row.get(name)
     if name == "url" or not isinstance(cell, str):
         return "" if cell is None else str(cell)
     text = _MARKUP.sub(r"\\\g<0>", cell)
-    return f"[{text}]({row['url']})" if name == "title" and row["url"] else text
+    return f"[{text}]({row['url']})" if name == "title" and row.get("url") else text
