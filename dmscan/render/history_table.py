@@ -81,7 +81,7 @@ def _scan(row: PastScan) -> dict[str, Text]:
         "when": minute(row.started_at).removesuffix(" UTC"),
         "scan": visible(row.scan_id[:ID_SHOWN]),
         "status": row.status,
-        "asked": f"{', '.join(map(visible, row.games))} {'/'.join(map(visible, row.exits))}",
+        "asked": f"{', '.join(map(visible, row.games))} {'/'.join(map(visible, row.entries))} → {'/'.join(map(visible, row.exits))}",
         "took": "" if row.finished_at is None else age(row.finished_at - row.started_at),
         "titles": _count(row.titles),
         "found": f"{row.found:,}",

@@ -47,9 +47,9 @@ needs_plotext = pytest.mark.skipif(not find_spec("plotext"), reason="the extra p
 def test_the_list_has_a_line_a_scan() -> None:
     assert history_table.scans([SCAN, RUNNING], "https://api.dmarket.com", 120, color=False) == (
         "https://api.dmarket.com · 2 scans, the newest first\n"
-        "when              scan      status   asked                took  titles  found     net  calls  judged  code\n"
-        "2026-11-24 05:59  5f1c0000  cut      cs2 instant/relist  5 min  25,112      3  $12.34    600   5.00%     0\n"
-        "2026-11-24 05:59  5f1c0000  running  cs2 instant/relist                     3  $12.34\n"
+        "when              scan      status   asked                        took  titles  found     net  calls  judged  code\n"
+        "2026-11-24 05:59  5f1c0000  cut      cs2 offer → instant/relist  5 min  25,112      3  $12.34    600   5.00%     0\n"
+        "2026-11-24 05:59  5f1c0000  running  cs2 offer → instant/relist                     3  $12.34\n"
         "dmscan history show SCAN shows one of them, with as much of its id as tells it apart\n"
     )
 
