@@ -234,12 +234,17 @@ class Scan:
         self._ledger.judged += 1
         renewed = self._ledger.settle(candidate.evidence, verdicts, candidate.closed)
         if self._memory:
-            reasons = {".".join(pair): verdict for pair, verdict in verdicts.items() if isinstance(verdict, Reason)}
-            refusals = None if renewed else Refusals(self._questions[candidate.key[0]], reasons)
+            refusals = None if renewed else self._refusals(candidate, verdicts)
             self._memory.note_look(*candidate.key, Look(candidate.evidence.now, found, refusals))
         if found and self._request.recheck_s is not None:
             self._kept[candidate.key] = candidate
         self._tell()
+
+    def _refusals(self, candidate: Candidate, verdicts: Mapping[Pair, Verdict]) -> Refusals:
+        """What the answers of now refuse; what only memory refused is not remembered as if it were new."""
+        refused = {pair: verdict for pair, verdict in verdicts.items() if isinstance(verdict, Reason) and pair not in candidate.closed}
+        question = self._questions[candidate.key[0]]
+        return Refusals(question, candidate.evidence.oldest_at, {".".join(pair): reason for pair, reason in refused.items()})
 
     async def _look_again(self) -> None:
         """Asks anew for the offers and targets of what is about to be shown, as far as a tenth of the calls so far goes."""

@@ -232,6 +232,35 @@ async def test_a_second_scan_of_a_still_market_says_the_same_for_far_fewer_calls
     assert 4 * len(second.calls) < len(first.calls)
 
 
+async def test_what_was_refused_on_the_same_quote_is_asked_again_when_its_answers_are_too_old_and_no_sooner(street: Street):
+    first = await street.scan()
+    refused = set(first.asked(BIDS, OFFERS)) - first.found
+    assert len(refused) > 10
+    for _ in range(3):
+        street.wait(10 * MINUTE)
+        again = await street.scan()
+        assert said(again) == street.true()
+        assert first.found <= set(again.asked(BIDS, OFFERS))
+        assert len(refused & set(again.asked(BIDS, OFFERS))) <= again.report.stats.pass_if_renewed
+    street.wait(1)
+    assert refused <= set((await street.scan()).asked(BIDS, OFFERS))
+
+
+async def test_a_changed_quote_makes_a_refused_title_worth_asking_again(street: Street):
+    first = await street.scan()
+    name = next(name for name in first.asked(OFFERS) if name not in first.found and len(street.shop.of(name).offers) > 2)
+    street.shop.put(replace(street.shop.of(name), offers=street.shop.of(name).offers[1:]))
+    street.wait(MINUTE)
+    assert name in (await street.scan()).asked(OFFERS)
+
+
+async def test_other_rules_ask_again_what_was_refused(street: Street):
+    first = await street.scan()
+    refused = set(first.asked(OFFERS)) - first.found
+    other = await street.scan(structs.replace(WHOLE, rules=make_rules(min_profit=4)))
+    assert refused <= set(other.asked(OFFERS))
+
+
 @pytest.mark.parametrize(("age", "deadline_s", "again"), [(1800, 0, False), (1801, 0, True), (1500, 300, False), (1501, 300, True)])
 async def test_sales_are_asked_again_if_they_could_be_too_old_by_the_end(street: Street, age: int, deadline_s: int, again: bool):
     await street.scan()

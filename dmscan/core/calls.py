@@ -115,9 +115,9 @@ def still_refused(needs: Iterable[Pair], known: Known | None, quote: Quote, requ
 
     That the quote is the same to the piece stands for offers and targets being the same.
     """
-    if known is None or known.refusals is None or known.looked_at is None or known.refusals.question != question:
+    if known is None or known.refusals is None or known.refusals.question != question:
         return {}
-    is_young = known.looked_at >= max(sales_since(request, quote.at), quote.at // DAY * DAY)
+    is_young = known.refusals.at >= max(sales_since(request, quote.at), quote.at // DAY * DAY)
     if not is_young or replace(quote, at=known.quote.at) != known.quote:
         return {}
     reasons = known.refusals.reasons

@@ -23,9 +23,13 @@ class SalesOutlook(Struct, frozen=True, gc=False):
 
 
 class Refusals(Struct, frozen=True):
-    """Why a title was refused, by "entry.exit", when `question` was asked of it; they stand for as long as its quote does."""
+    """Why a title was refused, by "entry.exit", when `question` was asked of it, by answers since `at`.
+
+    They stand for as long as its quote does.
+    """
 
     question: str
+    at: int
     reasons: dict[str, Reason]
 
 

@@ -316,8 +316,17 @@ class Evidence(Struct, frozen=True):
     @property
     def now(self) -> int:
         """The one instant of a title: when the last answer used for it arrived (design chapter 4)."""
+        return max(self._times)
+
+    @property
+    def oldest_at(self) -> int:
+        """When the oldest answer used arrived."""
+        return min(self._times)
+
+    @property
+    def _times(self) -> tuple[int, ...]:
         answers = (self.sales, self.targets, self.offers, self.fills)
-        return max([self.quote.at, *(answer.at for answer in answers if answer)])
+        return (self.quote.at, *(answer.at for answer in answers if answer))
 
 
 class PriceBand(Struct, frozen=True):

@@ -47,8 +47,12 @@ def test_without_a_budget_or_remembered_sales_nothing_waits():
 
 REQUEST = make_request(max_age_s=1800, deadline_s=300)
 QUESTION = question_of(REQUEST, fixed(Fraction(1, 10)))
-REFUSALS = Refusals(QUESTION, {"offer.relist": Reason.TOO_SLOW})
-LOOKED = Known(QUOTE, usual_ask=None, two_sided=True, looked_at=NOW - 1500, refusals=REFUSALS)
+REFUSALS = Refusals(QUESTION, NOW - 1500, {"offer.relist": Reason.TOO_SLOW})
+LOOKED = Known(QUOTE, usual_ask=None, two_sided=True, looked_at=NOW, refusals=REFUSALS)
+
+
+def looked(at: int) -> Known:
+    return replace(LOOKED, refusals=replace(REFUSALS, at=at))
 
 
 def standing(known: Known | None = LOOKED, at: int = NOW, question: str = QUESTION, **quote):
@@ -62,10 +66,10 @@ def test_a_refusal_stands_while_the_quote_does_and_only_for_its_pair():
 
 
 def test_a_refusal_must_still_be_young_enough_when_it_is_printed_and_of_today():
-    assert standing(replace(LOOKED, looked_at=NOW - 1501)) == {}
+    assert standing(looked(NOW - 1501)) == {}
     midnight = NOW // DAY * DAY
-    assert standing(replace(LOOKED, looked_at=midnight), midnight + 60)
-    assert standing(replace(LOOKED, looked_at=midnight - 1), midnight + 60) == {}
+    assert standing(looked(midnight), midnight + 60)
+    assert standing(looked(midnight - 1), midnight + 60) == {}
 
 
 def test_nothing_stands_for_another_question_or_without_a_look():

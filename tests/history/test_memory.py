@@ -170,7 +170,7 @@ async def test_looks_and_finds_are_counted(memory: Memory) -> None:
 
 
 async def test_why_a_title_was_refused_is_known_until_its_quote_changes(memory: Memory) -> None:
-    refusals = Refusals("a question", {"offer.relist": Reason.TOO_SLOW})
+    refusals = Refusals("a question", NOW, {"offer.relist": Reason.TOO_SLOW})
     memory.note_quotes([make_quote(at=NOW)])
     memory.note_look(Game.CS2, TITLE, Look(NOW, False, refusals))
     memory.note_quotes([make_quote(at=NOW + 1)])
