@@ -20,7 +20,7 @@ QUARTERS = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-class Life(Struct, frozen=True):
+class Life(Struct, frozen=True, gc=False):
     """`times` episodes that are alike: how long each lasted, or is known to have lasted if it is not `gone`, in half seconds.
 
     `again`: a second scan saw it. `weekday` (0 is Monday) and `hour` (UTC) are those of its beginning.

@@ -21,7 +21,7 @@ _FAILED = {ExitCode.BUG, ExitCode.NO_DATA, ExitCode.KEY_REFUSED, ExitCode.CLOCK_
 
 _BEGIN = rows.insert("scans", "scan_id source_id status started_at request dmscan_version") + " ON CONFLICT (scan_id) DO NOTHING"
 _END = """
-UPDATE scans SET status = ?, finished_at = ?, complete = ?, coverage = ?, signed = ?, exit_code = ?,
+UPDATE scans SET status = ?, started_at = ?, finished_at = ?, complete = ?, coverage = ?, signed = ?, exit_code = ?,
     stats = ?, fee_sources = ?, troubles = ?
 WHERE id = ?"""
 
@@ -107,7 +107,7 @@ async def open_history(path: Path, source: str, clock: Clock, patience_s: float 
 
 
 def _store_end(connection: sqlite3.Connection, scan: tuple[int, int], report: ScanReport, end: ScanEnd) -> None:
-    how = (_status(report, end), report.finished_at, report.complete, str(report.coverage), report.signed, end.exit_code)
+    how = (_status(report, end), report.started_at, report.finished_at, report.complete, str(report.coverage), report.signed, end.exit_code)
     said = (end.stats, rows.json_text(report.fee_sources), rows.json_text(report.troubles))
     connection.execute(_END, (*how, *said, scan[0]))
 

@@ -115,9 +115,9 @@ def test_a_request_asks_the_same_after_it_was_stored(asked: ScanRequest) -> None
 
 
 async def kept(path: Path, report: ScanReport) -> ScanReport | None:
-    """The report as it comes back from a file, recorded as the command does it."""
+    """The report as it comes back from a file, recorded as the command does it, which may read the clock a second before the scan does."""
     asked, counted = (msgspec.json.encode(part).decode() for part in (records.request(report.request), _stats(report)))
-    start = ScanStart(report.scan_id, report.started_at, asked, __version__)
+    start = ScanStart(report.scan_id, report.started_at - 1, asked, __version__)
     async with open_history(path, report.source, Clock()) as history:
         await history.begin(start)
         await history.record(start, report, ScanEnd(report.exit_code(), counted))
