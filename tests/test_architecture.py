@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,3 +120,9 @@ def test_there_is_one_event_loop_and_no_drawer_for_everything() -> None:
     assert runs == ["dmscan.cli.app"]
     drawers = {"utils", "common", "helpers", "base", "manager", "service", "misc"}
     assert not [module for module in MODULES if module.rpartition(".")[2] in drawers]
+
+
+def test_no_two_test_modules_share_a_name() -> None:
+    """pytest imports them by their name alone."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
