@@ -151,7 +151,17 @@ def check_sound(report: ScanReport, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_a_scan_of_a_still_market_equals_brute_force(seed: int):
-    world, question = World(seed, NOW, 60, GAMES, crossed="rich", exact_times=True), question_of(seed)
+    await check_equal(seed, question_of(seed))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_own_targets_equal_brute_force_on_every_market(seed: int):
+    await check_equal(seed, Question(games=GAMES, entries=("offer", "target")))
+
+
+async def check_equal(seed: int, question: Question) -> None:
+    world = World(seed, NOW, 60, GAMES, crossed="rich", exact_times=True)
     fees = {game: world.default_fee(game) if question.signed else None for game in GAMES}
     for edition in EDITIONS:
         sandbox = Sandbox(world, still(NOW), edition, rate=10**9)

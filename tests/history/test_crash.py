@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import shutil
@@ -177,6 +178,24 @@ async def test_a_fault_at_any_write_leaves_the_old_or_the_new(tmp_path: Path, fa
         stored = told(process)
         assert process.returncode or nth > 1, "the fault was not injected"
         await check_whole(path, stored)
+
+
+@needs_strace
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("call", POINTS)
+@pytest.mark.parametrize("fault", ["signal=SIGKILL", "error=EIO"])
+async def test_a_fault_at_every_write_until_none_is_left_loses_nothing_that_was_stored(tmp_path: Path, fault: str, call: str) -> None:
+    """One write, sync or truncation later each time, until a run meets the fault no more."""
+    for nth in itertools.count(1):
+        path = tmp_path / f"{nth}.db"
+        process = writer(path, 1, prefix=injected(fault, call, nth))
+        stored = told(process)
+        await check_whole(path, stored)
+        path.unlink()
+        if process.returncode == 0 and stored:
+            break
+    assert nth > POINTS[call][1], "the fault was not injected"
 
 
 @needs_strace
