@@ -184,18 +184,17 @@ async def test_a_fault_at_any_write_leaves_the_old_or_the_new(tmp_path: Path, fa
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("call", POINTS)
-@pytest.mark.parametrize("fault", ["signal=SIGKILL", "error=EIO"])
-async def test_a_fault_at_every_write_until_none_is_left_loses_nothing_that_was_stored(tmp_path: Path, fault: str, call: str) -> None:
-    """One write, sync or truncation later each time, until a run meets the fault no more."""
+async def test_killed_at_every_write_until_none_is_left_nothing_that_was_stored_is_lost(tmp_path: Path, call: str) -> None:
+    """One write, sync or truncation later each time, until a run lives to its end."""
     for nth in itertools.count(1):
         path = tmp_path / f"{nth}.db"
-        process = writer(path, 1, prefix=injected(fault, call, nth))
+        process = writer(path, 1, prefix=injected("signal=SIGKILL", call, nth))
         stored = told(process)
         await check_whole(path, stored)
         path.unlink()
-        if process.returncode == 0 and stored:
+        if process.returncode == 0:
             break
-    assert nth > POINTS[call][1], "the fault was not injected"
+    assert nth > POINTS[call][1], "nobody was killed"
 
 
 @needs_strace
