@@ -17,7 +17,7 @@ from dmscan.core.rank import rank
 from dmscan.sandbox.lives import LivingWorld
 from dmscan.sandbox.state import Sale
 
-TITLES = 1_000
+TITLES = 800
 SEEDS = (1, 2, 3)
 BEST = 20
 DAY = 86_400

@@ -13,11 +13,11 @@ from dmscan.cli.form import Lines
 from dmscan.cli.output import say
 from dmscan.cli.task import Task
 from dmscan.clock import Clock
+from dmscan.core.episodes import Key
 from dmscan.core.models import Opportunity
 from dmscan.core.money import Cents
 from dmscan.core.report import Progress, ScanReport, Trouble
 from dmscan.errors import DmscanError, OutputError
-from dmscan.history.finds import Key
 from dmscan.render.text import visible
 
 

@@ -16,6 +16,7 @@ from dmscan.core.report import Pair, ScanReport
 from dmscan.core.rules import LEVELS
 
 Key = tuple[Game, str, str, Entry, Exit]
+"""Game, title, phase, entry and exit: what makes an opportunity the same one in two scans."""
 
 
 class Terms(Struct, frozen=True):

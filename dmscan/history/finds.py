@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
+from dmscan.core.episodes import Key
 from dmscan.core.models import Entry, Exit, Game
 from dmscan.core.money import Cents
 from dmscan.history import sources
-
-Key = tuple[Game, str, str, Entry, Exit]
-"""Game, title, phase, entry and exit: what makes an opportunity the same one in two scans."""
 
 # CROSS JOIN keeps SQLite from reading the opportunities first.
 _OPEN = f"""

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
+from dmscan.core.episodes import Key
 from dmscan.core.memory import Known, Look, SalesOutlook, SweepState
 from dmscan.core.models import FeeTable, Game, Quote, Sale, SaleKind, Stamped
 from dmscan.core.money import Cents
@@ -48,7 +49,7 @@ class Memory:
         """Titles with an opportunity in a scan of this source that finished at or after `since`."""
         return await self._read(finds.open_titles, since)
 
-    async def last_found(self, request_json: str) -> dict[finds.Key, Cents] | None:
+    async def last_found(self, request_json: str) -> dict[Key, Cents] | None:
         """The net profits of the last finished or cut scan of this source and request, `None` if there was none."""
         return await self._read(finds.last_found, request_json)
 
