@@ -13,6 +13,7 @@ DmscanError
 ├── BudgetSpent          0  `--max-requests` is used up; no failure
 ├── HistoryError        20  history could not be read or stored
 │   └── HistoryTooNew   21  the database was written by a newer dmscan
+├── NotifyError         30  a notification could not be sent
 └── OutputError         74  stdout or the output file cannot be written
     └── ReaderGone     141  the reader of stdout went away
 """
@@ -115,6 +116,20 @@ class HistoryError(DmscanError):
 
 class HistoryTooNew(HistoryError):
     exit_code = ExitCode.DATABASE_NEWER
+
+
+class NotifyError(DmscanError):
+    """A message that was not delivered, as far as anybody knows.
+
+    `unknown`: it may have arrived all the same. `wait_s`: trying again after so many seconds may help; `None`: it would not,
+    before somebody changes a setting.
+    """
+
+    exit_code = ExitCode.NOT_NOTIFIED
+
+    def __init__(self, message: str, *, wait_s: float | None = None, unknown: bool = False) -> None:
+        super().__init__(message)
+        self.wait_s, self.unknown = wait_s, unknown
 
 
 class OutputError(DmscanError):

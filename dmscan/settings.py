@@ -16,6 +16,7 @@ from dmscan.errors import SettingsError
 
 API_URL = "https://api.dmarket.com"
 CONNECTIONS, MOST_CONNECTIONS = 20, 100
+TELEGRAM_URL = "https://api.telegram.org"
 _KEY_NAMES = ("DMARKET_PUBLIC_KEY", "DMARKET_SECRET_KEY")
 
 
@@ -40,8 +41,23 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Telegram:
+    """Whose bot sends, to which chats (numbers, or names such as `@deals`), through which server."""
+
+    token: Secret
+    chats: tuple[str, ...]
+    url: str = TELEGRAM_URL
+
+    @property
+    def is_local(self) -> bool:
+        return _is_loopback(urlsplit(self.url).hostname or "")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`keys` is the pair (public, secret), `None` without one; `database` is the history file.
+
+    `telegram` is `None` without a token; `ping_url` is told how scans begin and end, and as secret as a token.
 
     `state` is the folder that all processes of the user share, `None` for a market that nobody else asks.
     At most `connections` requests are under way at a time; `http2` asks for that protocol.
@@ -53,6 +69,8 @@ class Settings:
     state: Path | None = None
     connections: int = CONNECTIONS
     http2: bool = False
+    telegram: Telegram | None = None
+    ping_url: Secret | None = None
 
     @property
     def keys_may_be_sent(self) -> bool:
@@ -64,7 +82,25 @@ class Settings:
 def load(environ: Mapping[str, str], database: str | None = None) -> Settings:
     """The settings of `environ`; `database` is the `--db` option. Raises SettingsError naming the setting."""
     url = check_url(environ.get("DMSCAN_API_URL", "") or API_URL)
-    return Settings(url, _keys(environ), history_file(database, "history.db"), user_state_path("dmscan"))
+    ping = _value(environ, "DMSCAN_PING_URL")
+    return Settings(
+        url,
+        _keys(environ),
+        history_file(database, "history.db"),
+        user_state_path("dmscan"),
+        telegram=telegram(environ),
+        ping_url=Secret(ping) if ping else None,
+    )
+
+
+def telegram(environ: Mapping[str, str]) -> Telegram | None:
+    """Raises SettingsError."""
+    token = _value(environ, "DMSCAN_TELEGRAM_TOKEN")
+    if not token:
+        return None
+    chats = tuple(dict.fromkeys(chat for chat in environ.get("DMSCAN_TELEGRAM_CHAT", "").replace(",", " ").split()))
+    url = _base_url("DMSCAN_TELEGRAM_URL", environ.get("DMSCAN_TELEGRAM_URL", "") or TELEGRAM_URL)
+    return Telegram(Secret(token), chats, url)
 
 
 def history_file(chosen: str | None, name: str) -> Path:
@@ -75,15 +111,20 @@ def history_file(chosen: str | None, name: str) -> Path:
 
 
 def check_url(text: str) -> str:
-    """A base URL: https, or http on loopback; no user, no path, no address that is no name. Raises SettingsError."""
+    """The market's base URL. Raises SettingsError."""
+    return _base_url("DMSCAN_API_URL", text)
+
+
+def _base_url(name: str, text: str) -> str:
+    """https, or http on loopback; no user, no path, no address that is no name. Raises SettingsError."""
     parts = urlsplit(text.rstrip("/"))
     host = parts.hostname or ""
     if parts.username or parts.password or parts.query or parts.fragment or parts.path or not host:
-        raise SettingsError("DMSCAN_API_URL must be a bare base URL such as https://api.dmarket.com.")
+        raise SettingsError(f"{name} must be a bare base URL such as https://api.dmarket.com.")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise SettingsError("DMSCAN_API_URL must begin with https:// (http:// only on loopback).")
+        raise SettingsError(f"{name} must begin with https:// (http:// only on loopback).")
     if _is_address(host) and not _is_loopback(host):
-        raise SettingsError("DMSCAN_API_URL must name a host, not an address.")
+        raise SettingsError(f"{name} must name a host, not an address.")
     return text.rstrip("/")
 
 
