@@ -1,0 +1,30 @@
+"""What dmscan stands on is little, and CI installs nothing of it that is not known by its hash."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+LOCKED = (ROOT / ".ci" / "requirements.txt").read_text("utf-8")
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[^A-Za-z0-9-]", one)[0].lower() for one in requirements} - {"dmscan"}
+
+
+def test_at_most_twelve_packages_are_needed_at_run_time() -> None:
+    assert len(names(PROJECT["dependencies"])) <= 12
+
+
+def test_every_package_that_ci_installs_is_locked_by_its_hashes() -> None:
+    entries = re.split(r"\n(?=\S)", LOCKED.strip())
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+    wanted = names([*PROJECT["dependencies"], *(one for extra in PROJECT["optional-dependencies"].values() for one in extra)])
+    assert wanted <= {entry.partition("==")[0].lower() for entry in entries}
+
+
+def test_nothing_locked_says_where_it_comes_from() -> None:
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", LOCKED)
