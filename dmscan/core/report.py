@@ -69,7 +69,8 @@ class Trouble(Struct, frozen=True):
 class Traffic(Struct, frozen=True):
     """What a scan cost at the market: requests sent by endpoint (retries included), answer times in milliseconds.
 
-    `waited_ms` is the time in which some request waited for its turn, `held_ms` the part of it spent in holds after a 429.
+    `waited_ms` is the time in which some request waited for its turn, `held_ms` the part of it spent in holds after a 429;
+    `answered` counts usable answers.
     """
 
     requests: Mapping[str, int] = {}
@@ -79,6 +80,7 @@ class Traffic(Struct, frozen=True):
     api_ms: tuple[int, int] | None = None
     waited_ms: int = 0
     held_ms: int = 0
+    answered: int = 0
 
     @property
     def sent(self) -> int:

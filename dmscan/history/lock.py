@@ -1,4 +1,4 @@
-"""One storing scan at a time for each database: an operating system lock on a file beside it."""
+"""One storing scan and one watch at a time for each database: operating system locks on files beside it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from dmscan.errors import HistoryError, Locked
 from dmscan.history.place import make_folder
 
 
-def lock_path(database: Path) -> Path:
-    return database.with_name(database.name + ".scan.lock")
+def lock_path(database: Path, command: str = "scan") -> Path:
+    return database.with_name(f"{database.name}.{command}.lock")
 
 
 @contextmanager
-def scan_lock(database: Path, wait_s: float = 0.0) -> Iterator[None]:
-    """Holds the lock of a storing scan inside `with`; the system frees it if the process dies. Waits up to `wait_s` seconds, blocking.
+def scan_lock(database: Path, wait_s: float = 0.0, command: str = "scan") -> Iterator[None]:
+    """Holds the lock of a storing scan, or of another command, inside `with`; the system frees it if the process dies.
 
-    Locked if another scan holds it (design chapter 9), HistoryError if the lock file cannot be used. The file itself stays.
+    Waits up to `wait_s` seconds, blocking. Locked if another process holds it (design chapter 9), HistoryError if the lock file cannot
+    be used. The file itself stays.
     """
-    path = lock_path(database)
+    path = lock_path(database, command)
     lock = FileLock(path, timeout=wait_s, mode=0o600, thread_local=False)
     try:
         make_folder(path)
         lock.acquire()
     except Timeout as error:
-        raise Locked(f"Another scan is storing into {database}; wait for it or use --no-store.") from error
+        raise Locked(f"Another {command} is storing into {database}; wait for it or use --no-store.") from error
     except OSError as error:
         raise HistoryError(f"{path} cannot be locked ({error.strerror or error}); check its folder or use --no-store.") from error
     try:

@@ -160,6 +160,12 @@ class CachedMarket:
     def misses(self) -> int:
         return sum(kept.misses for kept in self._all)
 
+    def recount(self) -> None:
+        """All that is counted is counted from nothing again: what follows is another scan's."""
+        for kept in self._all:
+            kept.hits = kept.misses = 0
+        self._market.recount()
+
     async def fees(self, game: Game) -> Stamped[FeeTable]:
         return await self._fees.get((game, self._clock.seconds() // 86_400), partial(self._market.fees, game))
 

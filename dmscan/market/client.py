@@ -62,6 +62,11 @@ class Market:
     def traffic(self) -> Traffic:
         return self._transport.traffic()
 
+    def recount(self) -> None:
+        """Traffic and skipped rows are counted from nothing again, and so is `--max-requests`."""
+        self.skipped = 0
+        self._transport.recount()
+
     @property
     def pace(self) -> float:
         """Requests a second that are allowed now in all, if the endpoints go on being asked in the proportions so far."""

@@ -57,6 +57,9 @@ class Stopwatch:
     def seconds(self) -> float:
         return self._counted + (self._clock.monotonic() - self._since if self._inside else 0.0)
 
+    def restart(self) -> None:
+        self._since, self._counted = self._clock.monotonic(), 0.0
+
     @contextmanager
     def running(self) -> Iterator[None]:
         if not self._inside:

@@ -17,6 +17,7 @@ class Meter:
         self.retries = 0
         self.rate_limited = 0
         self.failed = 0
+        self.answered = 0
         self._times: deque[int] = deque(maxlen=KEPT_TIMES)
 
     @property
@@ -30,4 +31,4 @@ class Meter:
         """Median and 95th percentile in milliseconds; `failed` are attempts without a usable answer, 429 apart."""
         times = sorted(self._times)
         spread = (times[(len(times) - 1) // 2], times[95 * (len(times) - 1) // 100]) if times else None
-        return Traffic(dict(self.requests), self.retries, self.rate_limited, self.failed, spread)
+        return Traffic(dict(self.requests), self.retries, self.rate_limited, self.failed, spread, answered=self.answered)

@@ -79,6 +79,12 @@ class Transport:
         waits, holds = self.pacer.waits.seconds, self.pacer.holds.seconds
         return replace(self._meter.traffic(), waited_ms=round(1000 * waits), held_ms=round(1000 * holds))
 
+    def recount(self) -> None:
+        """Counts from nothing again; so does `max_requests`."""
+        self._meter = Meter()
+        self.pacer.waits.restart()
+        self.pacer.holds.restart()
+
     async def ask(self, call: Call, read: Callable[[Answer], T]) -> T:
         """What `read` makes of the answer. Raises MarketError, or BudgetSpent before the request that would exceed it.
 
@@ -142,6 +148,7 @@ class Transport:
             # An unreadable body was cut or is a proxy's page: worth another attempt. Another shape will not go away.
             raise Refusal(error, again=isinstance(error, MarketUnavailable)) from error.__cause__
         self._retries.succeeded()
+        self._meter.answered += 1
         return answer
 
     async def _send(self, call: Call, turn: Turn, limit_s: float) -> Reply:
