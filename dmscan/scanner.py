@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from dmscan import confirm, sweep, tariff
 from dmscan.clock import Clock
 from dmscan.confirm import Candidate, Confirmation, Line, Place
+from dmscan.core.attention import abreast, turn
 from dmscan.core.calls import CONFIRM_SHARE, is_budgeted, put_off, question_of, still_refused
 from dmscan.core.fees import DAY, describe
 from dmscan.core.judge import Verdict
@@ -24,6 +25,7 @@ from dmscan.core.models import Confidence, Evidence, FeeTable, Game, Need, Oppor
 from dmscan.core.outlook import CENT, promise
 from dmscan.core.rank import rank
 from dmscan.core.report import SWEEP_SHARE, Pair, Progress, ScanReport, ScanRequest, ScanStats, Traffic
+from dmscan.core.screen import refusals_on_sight
 from dmscan.core.titles import TitleFilter
 from dmscan.errors import BudgetSpent, ClockSkewed, HistoryError, MarketChanged, MarketError, MarketRefused, MarketUnavailable
 from dmscan.sweep import Sweep
@@ -37,8 +39,8 @@ EARLY = 3
 FAILURES_IN_A_ROW = 3
 EAGER = 25 * CENT
 """Under a budget, what promises less a call waits until the whole sweep has shown what is best."""
-EPISODE = 2**60
-"""Added to the promise of a title that was an opportunity within a day: open episodes are confirmed first."""
+TURN = 2**60
+"""More than any promise: open episodes are confirmed first, and in a watch what has changed before them."""
 
 
 class Market(confirm.Market, sweep.Market, tariff.Market, Protocol):
@@ -78,7 +80,7 @@ class Scan:
 
     def __init__(self, request: ScanRequest, market: Market, clock: Clock, listener: Listener, memory: Memory | None = None) -> None:
         self._request, self._market, self._clock, self._listener, self._memory = request, market, clock, listener, memory
-        self._filter = TitleFilter(request.titles, request.exclude)
+        self._filter, self._pairs = TitleFilter(request.titles, request.exclude), request.pairs
         self._ledger = Ledger(request, listener.found, signed=market.signed, draw=Random().randrange)
         self._tariff = Tariff(request, market, memory, clock, self._ledger.trouble)
         self._confirmation = Confirmation(request, market, memory, clock)
@@ -166,8 +168,11 @@ class Scan:
         ledger = self._ledger
         ledger.titles += 1
         if not self._filter.wants(quote.title):
-            for pair in self._request.pairs:
+            for pair in self._pairs:
                 ledger.refuse(pair, quote, Reason.EXCLUDED)
+            return
+        if self._market.signed and (reasons := refusals_on_sight(quote, self._pairs, self._request.rules)):
+            ledger.refuse_on_sight(quote, reasons)
             return
         fast_bids = known is not None and known.has_fast_bids
         candidate = Candidate(Evidence(quote, fees.schedule(quote.title), fast_bids=fast_bids), known)
@@ -187,10 +192,12 @@ class Scan:
     def _enqueue(self, candidate: Candidate, needs: Sequence[Pair]) -> None:
         evidence = candidate.evidence
         expected = promise(needs, evidence.quote, evidence.fees, candidate.known)
-        self._line.add(candidate, expected + EPISODE * (candidate.key in self._open_titles))
+        question, is_open = self._questions[evidence.quote.game], candidate.key in self._open_titles
+        self._line.add(candidate, expected + TURN * turn(candidate.known, evidence.quote, question, self._request, is_open=is_open))
 
     def _workers(self) -> list[asyncio.Task[None]]:
-        return [asyncio.create_task(self._confirm_all(early=place < EARLY)) for place in range(SIDE_BY_SIDE)]
+        early = abreast(EARLY, self._market.pace, self._request)
+        return [asyncio.create_task(self._confirm_all(early=place < early)) for place in range(SIDE_BY_SIDE)]
 
     async def _confirm_all(self, *, early: bool) -> None:
         """One worker: takes the most promising candidate left until none is, or the budget is spent."""
@@ -234,7 +241,7 @@ class Scan:
         self._ledger.judged += 1
         renewed = self._ledger.settle(candidate.evidence, verdicts, candidate.closed)
         if self._memory:
-            refusals = None if renewed else self._refusals(candidate, verdicts)
+            refusals = self._refusals(candidate, {} if renewed else verdicts)
             self._memory.note_look(*candidate.key, Look(candidate.evidence.now, found, refusals))
         if found and self._request.recheck_s is not None:
             self._kept[candidate.key] = candidate

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
-import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-
-from platformdirs import user_data_path, user_state_path
+from urllib.parse import SplitResult, urlsplit
 
 from dmscan.errors import SettingsError
+from dmscan.places import data_folder, in_home, read_text, state_folder
 
 API_URL = "https://api.dmarket.com"
 CONNECTIONS, MOST_CONNECTIONS = 20, 100
 TELEGRAM_URL = "https://api.telegram.org"
 _KEY_NAMES = ("DMARKET_PUBLIC_KEY", "DMARKET_SECRET_KEY")
+_TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+", re.ASCII)
+_CHAT = re.compile(r"(?:-?[0-9]{1,18}|@[A-Za-z][A-Za-z0-9_]{3,31})(?:/[0-9]{1,9})?", re.ASCII)
 
 
 class Secret:
@@ -82,14 +83,15 @@ class Settings:
 def load(environ: Mapping[str, str], database: str | None = None) -> Settings:
     """The settings of `environ`; `database` is the `--db` option. Raises SettingsError naming the setting."""
     url = check_url(environ.get("DMSCAN_API_URL", "") or API_URL)
+    kept = history_file(database, "history.db")
     ping = _value(environ, "DMSCAN_PING_URL")
     return Settings(
         url,
         _keys(environ),
-        history_file(database, "history.db"),
-        user_state_path("dmscan"),
+        kept,
+        state_folder() or kept.parent,
         telegram=telegram(environ),
-        ping_url=Secret(ping) if ping else None,
+        ping_url=Secret(check_ping_url("DMSCAN_PING_URL", ping)) if ping else None,
     )
 
 
@@ -98,34 +100,77 @@ def telegram(environ: Mapping[str, str]) -> Telegram | None:
     token = _value(environ, "DMSCAN_TELEGRAM_TOKEN")
     if not token:
         return None
-    chats = tuple(dict.fromkeys(chat for chat in environ.get("DMSCAN_TELEGRAM_CHAT", "").replace(",", " ").split()))
-    url = _base_url("DMSCAN_TELEGRAM_URL", environ.get("DMSCAN_TELEGRAM_URL", "") or TELEGRAM_URL)
-    return Telegram(Secret(token), chats, url)
+    url = check_base_url("DMSCAN_TELEGRAM_URL", environ.get("DMSCAN_TELEGRAM_URL", "") or TELEGRAM_URL)
+    chats = check_chats("DMSCAN_TELEGRAM_CHAT", environ.get("DMSCAN_TELEGRAM_CHAT", ""))
+    return Telegram(Secret(check_token("DMSCAN_TELEGRAM_TOKEN", token)), chats, url)
 
 
 def history_file(chosen: str | None, name: str) -> Path:
-    """The database chosen, else `name` in the platform's data folder."""
+    """The database chosen, else `name` in the platform's data folder. Raises SettingsError if there is no such folder."""
     if chosen:
-        return Path(chosen).expanduser()
-    return user_data_path("dmscan") / name
+        return in_home("--db", chosen)
+    folder = data_folder()
+    if folder is None:
+        raise SettingsError("There is no home folder for the history: name its file with --db or DMSCAN_DB.")
+    return folder / name
 
 
 def check_url(text: str) -> str:
     """The market's base URL. Raises SettingsError."""
-    return _base_url("DMSCAN_API_URL", text)
+    return check_base_url("DMSCAN_API_URL", text)
 
 
-def _base_url(name: str, text: str) -> str:
+def check_base_url(name: str, text: str) -> str:
     """https, or http on loopback; no user, no path, no address that is no name. Raises SettingsError."""
-    parts = urlsplit(text.rstrip("/"))
+    parts = _parts(name, text.rstrip("/"))
     host = parts.hostname or ""
     if parts.username or parts.password or parts.query or parts.fragment or parts.path or not host:
         raise SettingsError(f"{name} must be a bare base URL such as https://api.dmarket.com.")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise SettingsError(f"{name} must begin with https:// (http:// only on loopback).")
+    _check_scheme(name, parts)
     if _is_address(host) and not _is_loopback(host):
         raise SettingsError(f"{name} must name a host, not an address.")
     return text.rstrip("/")
+
+
+def check_ping_url(name: str, text: str) -> str:
+    """https, or http on loopback. Raises SettingsError; the URL is a secret, so it is not repeated."""
+    parts = _parts(name, text)
+    _check_scheme(name, parts)
+    if not parts.hostname or parts.username:
+        raise SettingsError(f"{name} must be a URL such as https://hc-ping.com/…, without a user.")
+    return text
+
+
+def check_token(name: str, text: str) -> str:
+    """Raises SettingsError, without the token."""
+    if not _TOKEN.fullmatch(text):
+        raise SettingsError(f"{name} must be digits, a colon and letters, as @BotFather gave it.")
+    return text
+
+
+def check_chats(name: str, text: str) -> tuple[str, ...]:
+    """Chats with blanks or commas between, each a number or @name, with a topic of a forum behind a stroke. Raises SettingsError."""
+    chats = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    for chat in chats:
+        if not _CHAT.fullmatch(chat):
+            raise SettingsError(f"{name}: {chat!r} is no chat: give its number or @name (dmscan notify chats finds it).")
+    return chats
+
+
+def _parts(name: str, text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise SettingsError(f"{name} is not a URL.") from error
+    if not text.isprintable() or " " in text:
+        raise SettingsError(f"{name} holds a blank or what is no character of a URL.")
+    return parts
+
+
+def _check_scheme(name: str, parts: SplitResult) -> None:
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        raise SettingsError(f"{name} must begin with https:// (http:// only on loopback).")
 
 
 def _keys(environ: Mapping[str, str]) -> tuple[str, Secret] | None:
@@ -140,21 +185,16 @@ def _keys(environ: Mapping[str, str]) -> tuple[str, Secret] | None:
 
 def _value(environ: Mapping[str, str], name: str) -> str:
     path = environ.get(f"{name}_FILE")
-    return (_private_text(Path(path), f"{name}_FILE") if path else environ.get(name, "")).strip()
+    return (_private_text(path, f"{name}_FILE") if path else environ.get(name, "")).strip()
 
 
-def _private_text(path: Path, name: str) -> str:
-    """A secret's file must be the user's own and closed to others."""
-    try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), encoding="utf-8") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise SettingsError(f"{name} names {path}, which is not a file.")
-            if stat.S_IMODE(mode) & 0o077:
-                raise SettingsError(f"{name} names {path}, which others can read: run chmod 600 {path}.")
-            return file.read(4096)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{name} names {path}, which cannot be read: {getattr(error, 'strerror', 'it is not text')}.") from error
+def _private_text(path: str, name: str) -> str:
+    """A secret's file must be closed to others."""
+    file = in_home(name, path)
+    text, found = read_text(file, f"{name} names")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        raise SettingsError(f"{name} names {file}, which others can read: run chmod 600 {file}.")
+    return text
 
 
 def _is_address(host: str) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from dmscan.clock import Clock
+from dmscan.core.attention import abreast
 from dmscan.core.calls import BATCH, is_full_sweep_due, titles_named
 from dmscan.core.memory import Known, SweepState
 from dmscan.core.models import Game, Quote, QuotePage, Stamped
@@ -24,6 +25,8 @@ SIDE_BY_SIDE = 4
 class Market(Protocol):
     """What a sweep asks of the market."""
 
+    @property
+    def pace(self) -> float: ...
     def catalogue(self, game: Game, cursor: str = "") -> AsyncIterator[QuotePage]: ...
     async def quotes(self, game: Game, titles: Sequence[str]) -> Stamped[tuple[Quote, ...]]: ...
 
@@ -88,8 +91,9 @@ class Sweep:
         asked = set(near)
         yield tuple(one.quote for one in titles if one.quote.title not in asked)
         batches = [near[start : start + BATCH] for start in range(0, len(near), BATCH)]
-        for start in range(0, len(batches), SIDE_BY_SIDE):
-            answers = (once_more(partial(self._market.quotes, self._game, batch)) for batch in batches[start : start + SIDE_BY_SIDE])
+        side_by_side = abreast(SIDE_BY_SIDE, self._market.pace, self._request)
+        for start in range(0, len(batches), side_by_side):
+            answers = (once_more(partial(self._market.quotes, self._game, batch)) for batch in batches[start : start + side_by_side])
             for answer in await asyncio.gather(*answers, return_exceptions=True):
                 if isinstance(answer, BaseException):
                     raise answer

@@ -14,10 +14,16 @@ from dmscan.market.cache import CachedMarket
 from dmscan.market.client import Market
 from dmscan.market.exchange import Pool, open_client
 from dmscan.market.pacing import Pacer
+from dmscan.market.probe import Listener, Probe
 from dmscan.market.sharing import board_for, last_lanes
 from dmscan.market.signing import Signer, load_keys, new_pair
 from dmscan.market.transport import Transport
+from dmscan.notify.telegram import Telegram
 from dmscan.settings import Secret, Settings
+from dmscan.settings import Telegram as Bot
+
+PROBE_S = 8.0
+"""So long a question of `dmscan doctor` waits for its answer, each of three times."""
 
 
 def signer(settings: Settings) -> Signer | None:
@@ -52,6 +58,24 @@ async def open_market(
         yield market
     finally:
         await market.close()
+
+
+@asynccontextmanager
+async def open_probe(settings: Settings, clock: Clock) -> AsyncIterator[Probe]:
+    """The market for one question to each endpoint, paced and shared as for a scan; whoever does not answer is given up early."""
+    key = signer(settings)
+    board = board_for(settings.state, settings.api_url, key.public if key else "ip", clock)
+    listener = Listener(clock, signed=key is not None, board=board)
+    market = Probe(Transport(open_client(), settings.api_url, key, listener, clock, attempt_s=PROBE_S), listener)
+    try:
+        yield market
+    finally:
+        await market.close()
+
+
+def open_telegram(bot: Bot, clock: Clock) -> Telegram:
+    """The sender, to be opened with `async with`."""
+    return Telegram(bot.token.reveal(), bot.url, clock)
 
 
 def expected_speed(settings: Settings, rate: Fraction | None, clock: Clock) -> tuple[Speed, Speed | None]:

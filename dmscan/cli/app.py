@@ -4,38 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from itertools import pairwise
 from typing import Annotated
 
 import typer
 
 from dmscan import __version__
-from dmscan.cli.doctor import doctor
-from dmscan.cli.explain import explain
-from dmscan.cli.fees import fees
-from dmscan.cli.history import history_app
-from dmscan.cli.keep import backup, export, prune
-from dmscan.cli.output import say
-from dmscan.cli.sandbox import serve
-from dmscan.cli.scan import scan
-from dmscan.cli.schema import schema
+from dmscan.cli.commands import Program
+from dmscan.cli.output import say, speak
 from dmscan.errors import DmscanError, ExitCode
 
 app = typer.Typer(
     name="dmscan",
+    cls=Program,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-sandbox = typer.Typer(help="A local market that answers like the documented service.", no_args_is_help=True)
-for command in (scan, explain, fees, doctor, schema):
-    app.command()(command)
-sandbox.command()(serve)
-for kept in (prune, backup, export):
-    history_app.command()(kept)
-app.add_typer(history_app, name="history")
-app.add_typer(sandbox, name="sandbox")
 
 
 def _version(wanted: bool) -> None:
@@ -58,11 +45,13 @@ def run() -> None:
 
 def main(arguments: list[str]) -> int:
     """Runs one command. What a user can act on is one sentence on stderr; a bug is named as one, its trace shown with --debug."""
+    if _asks_for_json(arguments):
+        speak("json")
     try:
         return _waited_for(app(arguments, standalone_mode=False, prog_name="dmscan"))
     except DmscanError as error:
         if error.exit_code is not ExitCode.READER_GONE:
-            say(f"dmscan: {error}")
+            say(f"dmscan: {error}", "error", exit_code=error.exit_code)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -71,8 +60,9 @@ def main(arguments: list[str]) -> int:
             _tell_usage(error.format_message())
             return ExitCode.USAGE
         if "--debug" in arguments or os.environ.get("DMSCAN_DEBUG"):
+            speak()
             raise
-        say(f"dmscan: this is a bug ({type(error).__name__}); run again with --debug for the trace, and report it.")
+        say(f"dmscan: this is a bug ({type(error).__name__}); run again with --debug for the trace, and report it.", "bug")
         return ExitCode.BUG
 
 
@@ -82,10 +72,21 @@ def _waited_for(outcome: Coroutine[object, object, int] | int | None) -> int:
         return outcome or ExitCode.OK
     import asyncio  # 90 ms that `--help` and `--version` need not pay
 
+    speak()
     return asyncio.run(outcome)
 
 
 def _tell_usage(message: str) -> None:
     """What the command line's parser says; it says nothing when it has shown the help instead."""
     if message:
-        say(f"dmscan: {message.rstrip('.')}. Try 'dmscan --help'.")
+        say(f"dmscan: {message.rstrip('.')}. Try 'dmscan --help'.", "error", exit_code=ExitCode.USAGE)
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    """Known before the command is, so that what is wrong with the command line is told as JSON too."""
+    given = [os.environ.get("DMSCAN_LOG_FORMAT")]
+    for one, following in pairwise((*arguments, "")):
+        name, equals, value = one.partition("=")
+        if name == "--log-format":
+            given.append(value if equals else following)
+    return given[-1] == "json"

@@ -58,9 +58,10 @@ class Book:
             except HistoryError as error:
                 self._desk.trouble(error)
             report = structs.replace(report, stats=structs.replace(report.stats, db_ms=self.history.db_ms))
+            telling = self._task.notices.telling if self._task.notices else None
             stats = msgspec.json.encode(records.stats(report.stats, report.seconds_for_all)).decode()
             try:
-                await self.history.record(self._start, report, ScanEnd(code, stats))
+                await self.history.record(self._start, report, ScanEnd(code, stats, telling))
             except HistoryError as error:
                 self._desk.trouble(error)
         return structs.replace(report, troubles=(*report.troubles, *self._desk.troubles))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from msgspec.structs import replace
 
+from dmscan.cli import log
 from dmscan.cli.form import Lines
 from dmscan.cli.output import say
 from dmscan.cli.task import Task
@@ -18,11 +19,12 @@ from dmscan.core.models import Opportunity
 from dmscan.core.money import Cents
 from dmscan.core.report import Progress, ScanReport, Trouble
 from dmscan.errors import DmscanError, OutputError
+from dmscan.render.health import health_lines
 from dmscan.render.text import visible
 
 
 class Desk:
-    """The scanner's listener. Output that fails ends the scan early but well: `broken` is raised when all is stored.
+    """The scanner's listener. Output that fails ends the scan early but well: `broken` is to be raised when all is stored and told.
 
     `earlier` are the net profits of the scan before, with --since-last: only what is new or better is shown.
     """
@@ -40,6 +42,9 @@ class Desk:
     def begin(self, stop: Callable[[], None]) -> None:
         """Says what there is to say before the first answer; `stop` ends the scan."""
         self._stop = stop
+        log.about(scan_id=self.scan_id, source=self._task.source)
+        if self._task.verbose:
+            log.hear_requests()
         for note in self._task.notes:
             self.note(note)
         if self._task.verbose:
@@ -60,22 +65,35 @@ class Desk:
         """Notes what went wrong beside the scan; it is told with the scan's own troubles."""
         self.troubles.append(Trouble(error.exit_code, str(error)))
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, event: str = "note", **fields: object) -> None:
         if not self._task.quiet:
-            say(f"{self._prefix}{text}")
+            say(f"{self._prefix}{text}", event, **fields)
+
+    def warn(self, text: str) -> None:
+        """Something that is wrong, and said however quiet it is to be."""
+        say(f"{self._prefix}{visible(text)}", "trouble")
+
+    def tell(self, report: ScanReport, warning: str, *, stopped: bool) -> None:
+        """What there is to say beside the data: `warning` is the market's, "" for none."""
+        if stopped:
+            self.note("stopped early; what was certain by then is shown.")
+        if warning:
+            self.note(warning)
+        self.tell_effort(report)
+        self.tell_troubles(report)
 
     def tell_troubles(self, report: ScanReport) -> None:
         for trouble in report.troubles:
             where = f" [{trouble.game}]" if trouble.game else ""
             times = f" ({trouble.count} times)" if trouble.count > 1 else ""
-            say(f"{self._prefix}{visible(trouble.message)}{where}{times}")
+            told = {"code": trouble.code, "game": trouble.game, "endpoint": trouble.endpoint or None, "count": trouble.count}
+            say(f"{self._prefix}{visible(trouble.message)}{where}{times}", "trouble", **told)
 
     def show(self, report: ScanReport) -> None:
-        """Prints the report. Raises OutputError or ReaderGone, also for what could not be printed meanwhile."""
-        if self.broken:
-            raise self.broken
+        """Prints the report; what keeps it from that is `broken`."""
         news = tuple(found for found in report.opportunities if self._is_news(found))
-        self._task.form.show(replace(report, opportunities=news))
+        self._print(self._lines.end)
+        self._print(lambda: self._task.form.show(replace(report, opportunities=news)))
 
     def tell_effort(self, report: ScanReport) -> None:
         """With --verbose: what the scan cost."""
@@ -86,11 +104,13 @@ class Desk:
         times = [f"{name} {p50}/{p95} ms (p50/p95)" for name, (p50, p95) in _times(report)]
         counts = f"{traffic.retries} retries, {traffic.rate_limited} rate-limited, {stats.skipped} rows skipped"
         self.note("; ".join([f"calls: {calls}", counts, *times, f"{stats.rss_mb} MB at most"]))
+        for line in health_lines(report):
+            self.note(line)
 
     @contextmanager
     def bar(self) -> Iterator[None]:
         """A progress bar on a terminal that shows nothing else meanwhile."""
-        if self._task.quiet or not os.isatty(2) or (self._task.form.streams and os.isatty(1)):
+        if self._task.quiet or log.is_json() or not os.isatty(2) or (self._task.form.streams and os.isatty(1)):
             yield
             return
         from dmscan.cli.progress import Bar

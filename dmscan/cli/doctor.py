@@ -2,76 +2,149 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import AsyncIterator, Coroutine, Sequence
+import shutil
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from dmscan.cli import flags
 from dmscan.cli.help import DOCTOR
 from dmscan.cli.options import choice
-from dmscan.cli.output import write_stdout
-from dmscan.errors import SettingsError, most_specific
+from dmscan.cli.output import check_stdout, colors, write_stdout
 
 if TYPE_CHECKING:
-    from dmscan.doctor import Check
-    from dmscan.settings import Settings
+    from dmscan.cli.condition import Condition
+    from dmscan.core.checkup import Check
+    from dmscan.settings import Telegram
 
 FORMATS = ("table", "json")
+WIDTH_OFF_A_TERMINAL = 160
+asked = partial(flags.shown, words=DOCTOR)
 
 
 def doctor(
-    format_: Annotated[str, flags.shown("--format", "-f", among=FORMATS, words=DOCTOR)] = "table",
+    context: typer.Context,
+    offline: Annotated[bool, flags.stored("--offline", words=DOCTOR)] = False,
+    format_: Annotated[str, asked("--format", "-f", among=FORMATS)] = "table",
+    json: flags.Json = False,
+    verbose: Annotated[bool, asked("--verbose", "-v")] = False,
+    no_color: flags.NoColor = False,
     debug: flags.Debug = False,
+    sandbox: flags.Sandbox = False,
+    db: flags.Db = None,
+    config: Annotated[Path | None, flags.stored("--config", env=True)] = None,
 ) -> Coroutine[Any, Any, int]:
-    """Check the base URL, the key pair, the clock and the balance, and say what to do about each.
+    """Check settings, keys, clock, database and every endpoint of the market, and say what to do about what is not well.
 
     \b
-    Example:
+    Examples:
       dmscan doctor
+      dmscan doctor --offline     send nothing
+      dmscan doctor -f json | jq '.checks[] | select(.status != "ok")'
     """
-    return _doctor(choice("--format", format_, FORMATS))
+    typed = dict(locals())
+    check_stdout()
+    form = "json" if json else choice("--format", format_, FORMATS)
+    return _doctor({**typed, "format_": form, "options": _variables(context.find_root().command)})
 
 
-async def _doctor(form: str) -> int:
-    checks = [check async for check in _checks()]
-    write_stdout(_as_json(checks) if form == "json" else "".join(f"{check.mark:<5} {check.name:<9} {check.detail}\n" for check in checks))
+def _variables(command: Any) -> frozenset[str]:
+    """The environment variables that stand for an option of any command."""
+    inner = [_variables(one) for one in getattr(command, "commands", {}).values()]
+    return frozenset(one.envvar for one in command.params if one.envvar).union(*inner)
+
+
+async def _doctor(typed: Mapping[str, Any]) -> int:
+    from dmscan.cli.condition import condition
+    from dmscan.clock import Clock
+    from dmscan.errors import most_specific
+    from dmscan.render import doctor as rendered
+
+    seen = condition(typed["config"], typed["db"], sandbox=typed["sandbox"])
+    shows = typed["format_"] == "table"
+    screen = (shutil.get_terminal_size((WIDTH_OFF_A_TERMINAL, 24)).columns, colors(typed["no_color"]))
+    checks: list[Check] = []
+    async for check in _checks(seen, typed):
+        checks.append(check)
+        if shows:
+            write_stdout(rendered.as_line(check, *screen))
+    if shows:
+        write_stdout(rendered.as_closing(checks, *screen))
+    else:
+        write_stdout(rendered.as_json(rendered.Report(seen.source, Clock().seconds(), typed["offline"], checks)))
     return most_specific(check.code for check in checks)
 
 
-async def _checks() -> AsyncIterator[Check]:
-    from dmscan.doctor import Check, Mark
-    from dmscan.settings import load
-    from dmscan.wiring import signer
+async def _checks(seen: Condition, typed: Mapping[str, Any]) -> AsyncIterator[Check]:
+    """What is on this machine first, because nobody has to be waited for."""
+    from dmscan.cli.condition import database_checks, machine_checks, settings_checks
+    from dmscan.core.checkup import well
+
+    local = (settings_checks(seen, typed["options"]), machine_checks(verbose=typed["verbose"]), database_checks(seen.settings.database))
+    for check in chain.from_iterable(local):
+        yield check
+    if typed["offline"]:
+        yield well("market", "not asked (--offline)")
+    else:
+        async for check in _market_checks(seen):
+            yield check
+    yield await _telegram_check(seen, offline=typed["offline"])
+
+
+async def _market_checks(seen: Condition) -> AsyncIterator[Check]:
+    from contextlib import AsyncExitStack
+
+    from dmscan.cli.beside import sandbox_beside
+    from dmscan.cli.condition import at
+    from dmscan.clock import Clock
+    from dmscan.core.checkup import failed, odd
+    from dmscan.doctor import examine
+    from dmscan.errors import MarketError
+    from dmscan.wiring import open_probe
+
+    if seen.source is None:
+        yield odd("market", "not asked, because its base URL is refused")
+        return
+    async with AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(sandbox_beside()) if seen.sandbox else seen.settings.api_url
+            market = await stack.enter_async_context(open_probe(at(seen.settings, url), Clock()))
+        except MarketError as error:
+            yield failed("market", error)
+            return
+        async for check in examine(market):
+            yield check
+
+
+async def _telegram_check(seen: Condition, *, offline: bool) -> Check:
+    from dmscan.core.checkup import failed, well
+
+    if "Telegram" in seen.refused:
+        return failed("Telegram", seen.refused["Telegram"])
+    bot = seen.settings.telegram
+    if bot is None:
+        return well("Telegram", "not asked in the sandbox" if seen.sandbox else "no token is set, so nobody is told of finds")
+    if offline:
+        return well("Telegram", "a token is set; not asked (--offline)")
+    return await _bot_check(bot)
+
+
+async def _bot_check(bot: Telegram) -> Check:
+    """Who the bot is; nothing is sent to anybody."""
+    from dmscan.clock import Clock
+    from dmscan.core.checkup import failed, odd, well
+    from dmscan.errors import NotifyError
+    from dmscan.notify.telegram import Telegram as Sender
 
     try:
-        settings = load(os.environ)
-        key = signer(settings)
-    except SettingsError as error:
-        yield Check("settings", Mark.FAIL, str(error), error.exit_code)
-        return
-    yield Check("base URL", Mark.OK, settings.api_url)
-    if key:
-        yield Check("keys", Mark.OK, f"the pair belongs together (public key …{key.public[-4:]})")
-    elif settings.keys:
-        yield Check("keys", Mark.WARN, f"not sent to {settings.api_url}: unset DMSCAN_API_URL to use them")
-    else:
-        yield Check("keys", Mark.WARN, "none: set DMARKET_PUBLIC_KEY and DMARKET_SECRET_KEY for confirmed finds")
-    for check in await _market_checks(settings):
-        yield check
-
-
-async def _market_checks(settings: Settings) -> Sequence[Check]:
-    from fractions import Fraction
-
-    from dmscan.clock import Clock
-    from dmscan.doctor import examine
-    from dmscan.wiring import open_market
-
-    async with open_market(settings, Fraction(2), Clock()) as market:
-        return await examine(market)
-
-
-def _as_json(checks: Sequence[Check]) -> str:
-    rows = [{"name": check.name, "status": check.mark, "detail": check.detail} for check in checks]
-    return json.dumps({"schema": "dmscan.doctor/1", "checks": rows}, indent=2) + "\n"
+        async with Sender(bot.token.reveal(), bot.url, Clock()) as sender:
+            name = await sender.me()
+    except NotifyError as error:
+        return failed("Telegram", error)
+    if not bot.chats:
+        return odd("Telegram", f"{name} has nobody to tell: set DMSCAN_TELEGRAM_CHAT (dmscan notify chats finds the number)")
+    return well("Telegram", f"{name} tells {len(bot.chats)} chat{'s' * (len(bot.chats) != 1)}")

@@ -52,6 +52,7 @@ def explain(
     debug: flags.Debug = False,
     sandbox: flags.Sandbox = False,
     db: flags.Db = None,
+    config: flags.Config = None,
 ) -> Coroutine[Any, Any, int]:
     """Explain one title: every rule with value, limit and margin, and the smallest change of a setting that would let it pass.
 

@@ -46,6 +46,7 @@ def fees(
     debug: flags.Debug = False,
     sandbox: flags.Sandbox = False,
     db: flags.Db = None,
+    config: flags.Config = None,
 ) -> Coroutine[Any, Any, int]:
     """Show a title's fees: its reduced rows, what a sale leaves, the break-even of a cost and the highest cost that pays.
 

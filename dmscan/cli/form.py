@@ -11,9 +11,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dmscan.cli.flags import FORMATS
+from dmscan.cli.help import FORMATS
 from dmscan.cli.options import choice
-from dmscan.cli.output import check_file, check_stdout, colors, write_file, write_stdout
+from dmscan.cli.output import Stream, check_file, check_stdout, colors, write_file, write_stdout
 from dmscan.core.models import Opportunity
 from dmscan.core.report import ScanReport, ScanRequest
 from dmscan.errors import UsageError
@@ -81,14 +81,19 @@ class Lines:
         self._form = form
         self._lines = document.OpportunityLines(scan_id, source, form.fields)
         self._scan = (scan_id, source)
+        self._stream = Stream()
 
     def begin(self, started_at: int, request: ScanRequest) -> None:
         if self._form.streams:
-            write_stdout(document.line_started(*self._scan, started_at, request))
+            self._stream.write(document.line_started(*self._scan, started_at, request))
 
     def found(self, opportunity: Opportunity, now: int) -> None:
         if self._form.streams:
-            write_stdout(self._lines.line(opportunity, now))
+            self._stream.write(self._lines.line(opportunity, now))
+
+    def end(self) -> None:
+        """Returns when all of them are out."""
+        self._stream.close()
 
 
 def form(typed: Mapping[str, Any]) -> Form:

@@ -11,6 +11,8 @@ class Help(NamedTuple):
     default: str | None = None
 
 
+LOG_FORMATS = ("text", "json")
+FORMATS = ("table", "json", "ndjson", "csv", "markdown", "none")
 LEVELS = "boost ($0.50-$3, 1%), standard ($3-$10, 5%), medium ($10-$30, 5%), advanced ($30-$100, 10%), pro ($100-$1000, 20%)"
 
 SCAN = {
@@ -55,10 +57,21 @@ SCAN = {
     "--verbose": Help(None, "Say on stderr what is done and what it cost."),
     "--no-color": Help(None, "No colour; NO_COLOR does the same."),
     "--debug": Help(None, "Show the trace of a bug."),
+    "--log-format": Help("FORMAT", "What stands on stderr: text, or json for one object a line (with -v one for each request too)."),
+    "--metrics-file": Help("FILE", "Leave the scan's figures there for Prometheus' node exporter (a name that ends in .prom)."),
+    "--profile": Help("WHAT", "Where the run spends its cpu or its memory: dmscan-profile.pstats or dmscan-memory.txt in this folder."),
     "--sandbox": Help(None, "Use the built-in market: no key, no network."),
     "--no-store": Help(None, "Store nothing."),
     "--db": Help("FILE", "The history database.", "history.db in the platform's data folder"),
+    "--config": Help("FILE", "The settings file; /dev/null for none.", "config.toml in the platform's config folder"),
     "--wait": Help("TIME", "Wait that long for another scan to finish, instead of exiting with 11."),
+    "--notify": Help(None, "Tell what is new by Telegram (DMSCAN_TELEGRAM_TOKEN, DMSCAN_TELEGRAM_CHAT; see dmscan notify)."),
+    "--realert": Help("SHARE", "Tell again what is still there when its net profit rose by that share."),
+    "--notify-gone": Help(None, "Tell also what was told and is gone."),
+    "--notify-top": Help("N", "Most finds shown in a message; the others are counted."),
+    "--quiet-hours": Help("FROM-TO", "Send nothing in these hours of your time zone, such as 23:00-07:00."),
+    "--jitter": Help("TIME", "Begin up to that much later, by chance: at :00 everybody begins."),
+    "--ping-url": Help("URL", "Tell a monitor of cron jobs how a scan begins and ends; better as DMSCAN_PING_URL(_FILE)."),
 }
 
 SERVE = {
@@ -73,7 +86,24 @@ SERVE = {
     "--fault": Help("X=KIND", "An endpoint goes wrong, for the first N calls with :N; repeatable."),
 }
 
-DOCTOR = {"--format": Help("FORMAT", "table or json.")}
+WATCH = {
+    "--every": Help("TIME", "A pass begins so often, or at once if the one before took longer; give or take a tenth."),
+    "--passes": Help("N", "End after N passes.", "never"),
+    "--max-requests": Help("N", "Send at most N requests in each pass, retries included."),
+    "--format": Help("FORMAT", "table (on a terminal, kept up to date), ndjson or none.", "table on a terminal, else ndjson"),
+    "--limit": Help("N", "Most rows of the table.", "as many as fit"),
+    "--no-store": Help(None, "Store nothing; what the watch has to remember goes with it."),
+    "--wait": Help("TIME", "Wait that long for another watch to end, instead of exiting with 11."),
+    "--metrics-port": Help("PORT", "Serve the figures on loopback for Prometheus; needs pip install 'dmscan[metrics]'."),
+}
+
+DOCTOR = {
+    "--format": Help("FORMAT", "table or json."),
+    "--offline": Help(None, "Send nothing: look at settings, database and installation only."),
+    "--verbose": Help(None, "Name every library with its version, and what does no harm too."),
+}
+
+NOTIFY = {"--format": Help("FORMAT", "table or json.", "table on a terminal, else json")}
 
 HISTORY = {
     "SCAN": Help("SCAN", "A scan's id, as much of its beginning as tells it apart, or last."),
@@ -111,3 +141,24 @@ KEEP = {
     "--until": Help("TIME", "Up to then, as --since.", "now"),
     "--format": Help("FORMAT", "ndjson or csv."),
 }
+
+CONFIG = {
+    "--config": Help("FILE", "The settings file.", "config.toml in the platform's config folder"),
+    "--all": Help(None, "Those at their default as well."),
+    "--format": Help("FORMAT", "table or json.", "table on a terminal, else json"),
+}
+
+SETTINGS = {
+    "api_url": Help(None, "Where the market is; keys go only to the service itself and to loopback.", "https://api.dmarket.com"),
+    "public_key": Help(None, "The public key of your account."),
+    "public_key_file": Help(None, "Instead, a file that holds it; only you may be able to read it."),
+    "secret_key": Help(None, "The secret key of your account."),
+    "secret_key_file": Help(None, "Instead, a file that holds it; only you may be able to read it."),
+    "telegram_token": Help(None, "The token that @BotFather gave your bot."),
+    "telegram_token_file": Help(None, "Instead, a file that holds it; only you may be able to read it."),
+    "telegram_chat": Help(None, "Who is written to: numbers or @names; dmscan notify chats finds them."),
+    "telegram_url": Help(None, "Another server of the Bot API.", "https://api.telegram.org"),
+    "ping_url": Help(None, "Told how scans begin and end, so that somebody notices when they stop."),
+    "ping_url_file": Help(None, "Instead, a file that holds it; only you may be able to read it."),
+}
+"""What no option says, by its key in the settings file."""

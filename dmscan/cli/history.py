@@ -50,6 +50,7 @@ def list_scans(
     debug: flags.Debug = False,
     sandbox: flags.Sandbox = False,
     db: flags.Db = None,
+    config: flags.Config = None,
 ) -> ExitCode:
     """List the scans, the newest first: what was asked, what came out, what it cost.
 
@@ -81,6 +82,7 @@ def show(
     debug: flags.Debug = False,
     sandbox: flags.Sandbox = False,
     db: flags.Db = None,
+    config: flags.Config = None,
 ) -> ExitCode:
     """Show a scan as it was printed, in any format of `scan`.
 
@@ -112,6 +114,7 @@ def title(
     debug: flags.Debug = False,
     sandbox: flags.Sandbox = False,
     db: flags.Db = None,
+    config: flags.Config = None,
 ) -> ExitCode:
     """Show the asks, bids, sales and finds of one title over time; a table draws them.
 
@@ -141,6 +144,7 @@ def stats(
     debug: flags.Debug = False,
     sandbox: flags.Sandbox = False,
     db: flags.Db = None,
+    config: flags.Config = None,
 ) -> ExitCode:
     """Add up whole days (UTC): opportunities that began, what they cost and would net, the scans and their calls.
 
@@ -171,6 +175,7 @@ def lifetimes(
     debug: flags.Debug = False,
     sandbox: flags.Sandbox = False,
     db: flags.Db = None,
+    config: flags.Config = None,
 ) -> ExitCode:
     """Tell how long opportunities last: when a quarter, half and three quarters are gone, and how many by the next scan.
 

@@ -31,6 +31,7 @@ def prune(
     debug: flags.Debug = False,
     sandbox: flags.Sandbox = False,
     db: flags.Db = None,
+    config: flags.Config = None,
 ) -> Coroutine[Any, Any, int] | int:
     """Delete what is older: scans with their finds, quotes, sales, ended episodes, fee tables.
 
@@ -42,7 +43,7 @@ def prune(
     from dmscan.cli.options import parse, parse_duration
     from dmscan.cli.question import place
 
-    return _prune(place(db, sandbox=sandbox), parse("--keep", keep_, parse_duration) or 0, vacuum, quiet)
+    return _prune(place(db, sandbox=sandbox, config=config), parse("--keep", keep_, parse_duration) or 0, vacuum, quiet)
 
 
 def backup(
@@ -51,6 +52,7 @@ def backup(
     debug: flags.Debug = False,
     sandbox: flags.Sandbox = False,
     db: flags.Db = None,
+    config: flags.Config = None,
 ) -> ExitCode:
     """Copy the whole database to a new file, also while a scan is storing.
 
@@ -62,7 +64,7 @@ def backup(
     from dmscan.cli.question import place
     from dmscan.history.backup import backup as copy
 
-    database = place(db, sandbox=sandbox).database
+    database = place(db, sandbox=sandbox, config=config).database
     size = copy(database, file)
     if not quiet:
         say(f"dmscan: copied {database} to {file}, {size:,} bytes.")
@@ -78,6 +80,7 @@ def export(
     debug: flags.Debug = False,
     sandbox: flags.Sandbox = False,
     db: flags.Db = None,
+    config: flags.Config = None,
 ) -> ExitCode:
     """Print stored rows, one by one, however many there are.
 
@@ -92,7 +95,7 @@ def export(
     from dmscan.history.exports import names, pages
     from dmscan.render.stored import as_csv, as_lines
 
-    kind, form, where = choice("--what", what, WHAT), choice("--format", format_, FORMATS), place(db, sandbox=sandbox)
+    kind, form, where = choice("--what", what, WHAT), choice("--format", format_, FORMATS), place(db, sandbox=sandbox, config=config)
     columns, rows = names(kind), pages(where.database, where.source, kind, span_of({"since": since, "until": until}))
     with writing(output) as write:
         if form == "csv":

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dmscan.errors import UsageError
+
+if TYPE_CHECKING:
+    from dmscan.core.alerts import QuietHours
 
 T = TypeVar("T")
 
@@ -19,6 +22,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))?", re.ASCII
 )
+_HOURS = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])-([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", re.ASCII)
 
 
@@ -52,6 +56,17 @@ def parse_moment(text: str, now: int) -> int:
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError) as error:
         raise ValueError(problem) from error
+
+
+def parse_quiet_hours(text: str) -> QuietHours:
+    """`23:00-07:00`, from the first minute up to the second, over midnight if that is earlier."""
+    match = _HOURS.fullmatch(text.strip())
+    start, end = (int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])) if match else (0, 0)
+    if start == end:
+        raise ValueError(f"{text!r} is not a span of hours such as 23:00-07:00")
+    from dmscan.core.alerts import QuietHours
+
+    return QuietHours(start, end)
 
 
 def parse_number(text: str) -> Fraction:
@@ -91,3 +106,9 @@ def at_least(option: str, value: int | None, least: int) -> None:
     """Raises UsageError if a count is below what makes sense."""
     if value is not None and value < least:
         raise UsageError(f"{option} must be at least {least}, not {value}.")
+
+
+def within(option: str, value: int, least: int, most: int) -> None:
+    """Raises UsageError if a number is outside its bounds."""
+    if not least <= value <= most:
+        raise UsageError(f"{option} must be from {least} to {most}, not {value}.")

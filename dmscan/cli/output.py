@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 
 from dmscan.errors import OutputError, ReaderGone
+
+MOST_LINES = 10_000
+"""20 MB of finds or so."""
 
 
 def check_stdout() -> None:
@@ -36,6 +41,45 @@ def write_stdout(text: str) -> None:
         raise OutputError(f"stdout cannot be written: {error.strerror}.") from error
 
 
+class Stream:
+    """Lines for stdout that come while requests are under way: a thread writes them, so that a slow reader holds none of those up.
+
+    At most MOST_LINES wait for the reader. What the thread met is raised by the next call: ReaderGone or OutputError.
+    """
+
+    def __init__(self) -> None:
+        self._lines: Queue[str | None] = Queue(MOST_LINES)
+        self._thread: threading.Thread | None = None
+        self._fault: OutputError | None = None
+
+    def write(self, line: str) -> None:
+        if self._fault:
+            raise self._fault
+        if self._thread is None:
+            # Who does not read must not keep a process from ending that was told to.
+            self._thread = threading.Thread(target=self._carry, daemon=True)
+            self._thread.start()
+        self._lines.put(line)
+
+    def close(self, patience_s: float | None = None) -> None:
+        """Returns when everything is written, or after so many seconds."""
+        if self._thread:
+            self._lines.put(None)
+            self._thread.join(patience_s)
+            self._thread = None
+        if self._fault:
+            raise self._fault
+
+    def _carry(self) -> None:
+        while (line := self._lines.get()) is not None:
+            if self._fault:
+                continue
+            try:
+                write_stdout(line)
+            except OutputError as error:
+                self._fault = error
+
+
 def check_file(path: Path) -> None:
     """Raises OutputError if `path` cannot become a file: better before the scan than after it."""
     folder = path.absolute().parent
@@ -44,15 +88,15 @@ def check_file(path: Path) -> None:
         raise OutputError(f"The output file {path} {what}: choose another with -o.")
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: str, mode: int = 0o600) -> None:
     """Replaces `path` in one step. Raises OutputError; what stood there before is then still there."""
-    with writing(path) as write:
+    with writing(path, mode) as write:
         write(text)
 
 
 @contextmanager
-def writing(path: Path | None) -> Iterator[Callable[[str], object]]:
-    """Writes piece by piece to stdout, or to a file that replaces `path` when all is written and not before.
+def writing(path: Path | None, mode: int = 0o600) -> Iterator[Callable[[str], object]]:
+    """Writes piece by piece to stdout, or to a file that replaces `path` when all is written and not before; `mode` is who may read it.
 
     Raises OutputError or ReaderGone; whatever is raised, what stood there before is then still there.
     """
@@ -66,6 +110,7 @@ def writing(path: Path | None) -> Iterator[Callable[[str], object]]:
             "w", dir=path.absolute().parent, prefix=f".{path.name}.", delete=False, encoding="utf-8", newline=""
         ) as file:
             temporary = file.name
+            os.fchmod(file.fileno(), mode)
             yield file.write
             file.flush()
             os.fsync(file.fileno())
@@ -77,13 +122,18 @@ def writing(path: Path | None) -> Iterator[Callable[[str], object]]:
         raise
 
 
-def say(text: str) -> None:
-    """One line on stderr; a closed stderr is no reason to fail."""
-    try:
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
-    except (OSError, ValueError, AttributeError):
-        return
+def speak(format_: str | None = None) -> None:
+    """From now on stderr is text or JSON, what libraries warn of too, and no secret of the environment is in either."""
+    from dmscan.cli import log  # 20 ms that `--help` and `--version` need not pay
+
+    log.speak(format_)
+
+
+def say(text: str, event: str = "note", **fields: object) -> None:
+    """One line on stderr, as text or as JSON with the event and its fields; a closed stderr is no reason to fail."""
+    from dmscan.cli import log  # as above
+
+    log.say(text, event, fields)
 
 
 def colors(no_color: bool) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dmscan.cli.configured import environment
 from dmscan.cli.form import Form, form
 from dmscan.cli.options import parse, parse_moment
 from dmscan.clock import Clock
+from dmscan.config_file import ConfigFile
 from dmscan.core.games import parse_game
 from dmscan.core.models import Game
 from dmscan.core.past import Course, Span
@@ -66,16 +67,16 @@ class Place:
     source: str
 
 
-def place(db: str | None, *, sandbox: bool) -> Place:
+def place(db: str | None, *, sandbox: bool, config: ConfigFile | None = None) -> Place:
     """As a scan would store with the same options. Raises SettingsError."""
     if sandbox:
         return Place(history_file(db, "sandbox.db"), "sandbox")
-    return Place(history_file(db, "history.db"), check_url(os.environ.get("DMSCAN_API_URL", "") or API_URL))
+    return Place(history_file(db, "history.db"), check_url(environment(config).get("DMSCAN_API_URL", "") or API_URL))
 
 
 def question(typed: Mapping[str, Any]) -> Question:
     """Raises UsageError, SettingsError or OutputError, each naming what to change."""
-    where = place(typed["db"], sandbox=typed["sandbox"])
+    where = place(typed["db"], sandbox=typed["sandbox"], config=typed["config"])
     shown = form({"limit": None, "fields": None, "why": False, "sort": "", **typed})
     return Question(where.database, where.source, span_of(typed), shown)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
 from dmscan.cli import flags
-from dmscan.cli.flags import Texts, budget, rule, shown, stored, what
+from dmscan.cli.flags import Texts, budget, rule, shown, stored, told, what
 
 GAMES = ("cs2", "csgo", "dota2", "tf2", "rust", "all")
 LEVELS = ("boost", "standard", "medium", "advanced", "pro")
@@ -57,10 +58,21 @@ def scan(
     verbose: flags.Verbose = False,
     no_color: flags.NoColor = False,
     debug: flags.Debug = False,
+    log_format: flags.LogFormat = "text",
+    metrics_file: Annotated[Path | None, shown("--metrics-file", env=True)] = None,
+    profile: Annotated[str | None, shown("--profile", among=("cpu", "memory"))] = None,
     sandbox: flags.Sandbox = False,
     no_store: Annotated[bool, stored("--no-store")] = False,
     db: flags.Db = None,
+    config: flags.Config = None,
     wait: Annotated[str, stored("--wait")] = "0",
+    notify: flags.Notify = False,
+    realert: flags.Realert = "20%",
+    notify_gone: flags.NotifyGone = False,
+    notify_top: flags.NotifyTop = 10,
+    quiet_hours: flags.QuietHours = None,
+    jitter: Annotated[str, told("--jitter")] = "0",
+    ping_url: flags.PingUrl = None,
 ) -> Coroutine[Any, Any, int] | int:
     """Scan the market once and print what can be bought now and sold again at a profit after the real fee.
 
@@ -73,7 +85,7 @@ def scan(
       dmscan scan --title '*Redline*' --why   why were these refused?
       dmscan scan -g all --plan            what would that cost? Nothing is sent
       dmscan scan -f ndjson | jq .         one JSON object a line, as they are found
-      dmscan scan -q -f none               from cron: store the finds, print nothing
+      dmscan scan -q -f none --notify      from cron: store the finds, tell them by Telegram
       dmscan scan -q -f csv --since-last   from cron: mail what is new or better
     """
     typed = dict(locals())
@@ -84,5 +96,6 @@ def scan(
 
         return show_plan(task(typed))
     from dmscan.cli.perform import perform
+    from dmscan.cli.profiling import profiled
 
-    return perform(task(typed))
+    return profiled(profile, perform(task(typed)), quiet=quiet)

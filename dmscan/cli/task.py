@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
+from dmscan.cli.configured import settings_of
 from dmscan.cli.form import Form, form
-from dmscan.cli.options import parse, parse_duration
+from dmscan.cli.log import hide
+from dmscan.cli.metrics import check_metrics_file
+from dmscan.cli.notices import Notices, notices
+from dmscan.cli.options import parse, parse_duration, within
 from dmscan.cli.request import scan_request
 from dmscan.core.models import Entry, Exit
 from dmscan.core.report import ScanRequest
 from dmscan.errors import SettingsError, UsageError
-from dmscan.settings import MOST_CONNECTIONS, Settings, history_file, load
+from dmscan.settings import MOST_CONNECTIONS, Secret, Settings, check_ping_url, history_file
 from dmscan.wiring import signer, throwaway_keys
 
 WITHOUT_A_KEY = "set DMARKET_PUBLIC_KEY and DMARKET_SECRET_KEY"
@@ -27,7 +31,10 @@ SANDBOX_SHARE = Fraction(9, 10)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`wait_s` is how long to wait for another storing scan; `notes` are told on stderr before the scan."""
+    """`wait_s` is how long to wait for another storing scan; `notes` are told on stderr before the scan.
+
+    `notices` are `None` if nobody is told of finds; the scan begins up to `jitter_s` seconds late.
+    """
 
     request: ScanRequest
     form: Form
@@ -39,6 +46,9 @@ class Task:
     quiet: bool
     verbose: bool
     since_last: bool
+    metrics: Path | None = None
+    notices: Notices | None = None
+    jitter_s: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -51,10 +61,11 @@ def task(typed: Mapping[str, Any]) -> Task:
     shown = form(typed)
     if typed["since_last"] and typed["no_store"]:
         raise UsageError("--since-last compares with stored scans, so it cannot go with --no-store.")
+    settings = _settings(typed)
     planned = Task(
         request=structs.replace(scan_request(typed), limit=shown.limit),
         form=shown,
-        settings=_settings(typed),
+        settings=settings,
         sandbox=typed["sandbox"],
         store=not typed["no_store"],
         wait_s=parse("--wait", typed["wait"], parse_duration) or 0,
@@ -62,7 +73,12 @@ def task(typed: Mapping[str, Any]) -> Task:
         quiet=typed["quiet"],
         verbose=typed["verbose"],
         since_last=typed["since_last"],
+        metrics=typed["metrics_file"],
+        notices=notices(typed, settings.telegram),
+        jitter_s=parse("--jitter", typed.get("jitter"), parse_duration) or 0,
     )
+    if planned.metrics:
+        check_metrics_file(planned.metrics)
     if planned.form.streams or planned.form.name == "none":
         planned = replace(planned, request=structs.replace(planned.request, recheck_s=None))
     if planned.sandbox:
@@ -72,12 +88,18 @@ def task(typed: Mapping[str, Any]) -> Task:
 
 def _settings(typed: Mapping[str, Any]) -> Settings:
     connections, http2 = typed["connections"], typed["http2"]
-    if not 1 <= connections <= MOST_CONNECTIONS:
-        raise UsageError(f"--connections must be from 1 to {MOST_CONNECTIONS}, not {connections}.")
+    within("--connections", connections, 1, MOST_CONNECTIONS)
     if http2 and not find_spec("h2"):
         raise SettingsError("--http2 needs a package that is not installed: pip install 'dmscan[http2]'.")
-    sandbox = typed["sandbox"]
-    settings = Settings("", throwaway_keys(), history_file(typed["db"], "sandbox.db")) if sandbox else load(os.environ, typed["db"])
+    db = typed["db"]
+    settings = settings_of(typed["config"], db)
+    if typed["sandbox"]:
+        bot, ping_url = settings.telegram, settings.ping_url
+        settings = Settings("", throwaway_keys(), history_file(db, "sandbox.db"), telegram=bot, ping_url=ping_url)
+    if typed["ping_url"]:
+        check_ping_url("--ping-url", typed["ping_url"])
+        settings = replace(settings, ping_url=Secret(typed["ping_url"]))
+        hide(typed["ping_url"])
     return replace(settings, connections=connections, http2=http2)
 
 

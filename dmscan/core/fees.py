@@ -37,6 +37,9 @@ def most_proceeds(fees: FeeSchedule, ceiling: Cents, now: int) -> Cents:
     Because of the bands a lower price may bring more than `ceiling` itself. A row that holds now may have expired by the
     time of the sale, so each stretch of prices is given the least fraction it could meet.
     """
+    if not fees.rows:
+        # Without bands proceeds never fall as the price rises.
+        return ceiling - max(fees.min_amount, share_of(ceiling, fees.default))
 
     def least(rows: list[FeeRow]) -> Fraction:
         return min([fees.default, *(row.fraction for row in rows)])

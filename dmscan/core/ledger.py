@@ -68,6 +68,17 @@ class Ledger:
         if len(shown) < EXAMPLES:
             self.examples[pair][reason] = (*shown, Example(quote.game, quote.title, quote.ask, quote.bid))
 
+    def refuse_on_sight(self, quote: Quote, reasons: Iterable[Reason]) -> None:
+        """Books what `settle` would of a title whose quote alone is refused for every pair, if there is a key.
+
+        It was not asked about, so it is in no sample and proves no unit, and no renewed fee saves it.
+        """
+        refused = dict(zip(self.rejected, reasons, strict=True))
+        for pair, reason in refused.items():
+            self.refuse(pair, quote, reason)
+        if (quote.game, quote.title) in self.watched:
+            self.refused.update({(quote.game, quote.title, pair): quote.at for pair in refused})
+
     def settle(self, evidence: Evidence, verdicts: Mapping[Pair, Verdict], put_off: Container[Pair] = ()) -> bool:
         """Books the verdicts on one title; what still needs an answer counts as not confirmed, and what was `put_off` got no verdict now.
 

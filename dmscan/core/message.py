@@ -15,7 +15,7 @@ MOST_ENTITIES = 100
 class Entity(Struct, frozen=True):
     """`offset` and `length` count UTF-16 units; `url` is set for a `text_link` alone."""
 
-    type: Literal["bold", "text_link"]
+    type: Literal["bold", "code", "text_link"]
     offset: int
     length: int
     url: str | None = None

@@ -16,21 +16,27 @@ from msgspec import Struct
 from dmscan.core.money import Cents
 
 
-class Game(StrEnum):
+class Word(StrEnum):
+    """One of a few words. It hashes as the text it is: an enumeration's own hash is Python code, and counting refusals is all hashing."""
+
+    __hash__ = str.__hash__
+
+
+class Game(Word):
     CS2 = "cs2"
     DOTA2 = "dota2"
     TF2 = "tf2"
     RUST = "rust"
 
 
-class Entry(StrEnum):
+class Entry(Word):
     """How it is bought: an existing offer, or an own target that waits."""
 
     OFFER = "offer"
     TARGET = "target"
 
 
-class Exit(StrEnum):
+class Exit(Word):
     """How it is sold: into targets at once, or by an own offer at a price that sales support."""
 
     INSTANT = "instant"
@@ -259,7 +265,7 @@ class Opportunity(Struct, frozen=True):
         return (self.game, self.title, self.phase, self.entry, self.exit)
 
 
-class Reason(StrEnum):
+class Reason(Word):
     """Why a title has no find for one entry and exit, the furthest along first to last (design chapter 4.4)."""
 
     EXCLUDED = "excluded"
@@ -279,7 +285,7 @@ class Reason(StrEnum):
     NOT_CONFIRMED = "not_confirmed"
 
 
-class Need(StrEnum):
+class Need(Word):
     """What a verdict still has to ask for, the cheapest deciding call first. `FILLS` are the sales into targets."""
 
     SALES = "sales"

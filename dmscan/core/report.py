@@ -22,8 +22,8 @@ class ScanRequest(Struct, frozen=True):
     """One scan as asked for. `levels` and the limits are as typed; `rules` is what follows from them.
 
     `rate` (requests a second) replaces the market's documented limits only if `rate_set`. Numbers older than `max_age_s` are in no
-    verdict; rows older than `recheck_s` are looked at again before they are shown, none of them if it is `None`. Not `signed` it has
-    to do with quotes.
+    verdict; rows older than `recheck_s` are looked at again before they are shown, none of them if it is `None`. A verdict younger
+    than `rest_s` seconds on a quote that has not changed since is renewed last. Not `signed` it has to do with quotes.
     """
 
     games: tuple[Game, ...]
@@ -47,6 +47,7 @@ class ScanRequest(Struct, frozen=True):
     max_age_s: int = 1800
     full_sweep_every_s: int = 21_600
     recheck_s: int | None = None
+    rest_s: int = 0
     signed: bool = True
 
     @property
@@ -66,11 +67,22 @@ class Trouble(Struct, frozen=True):
     count: int = 1
 
 
+LATENCY_MS = (25, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
+"""Bounds of the classes in which answer times are counted; the last is the longest that an answer is waited for."""
+
+
+class Latency(Struct, frozen=True):
+    """How many answers took at most each bound of LATENCY_MS and more than the one before, then how many took longer than all."""
+
+    counts: tuple[int, ...]
+    total_ms: int
+
+
 class Traffic(Struct, frozen=True):
     """What a scan cost at the market: requests sent by endpoint (retries included), answer times in milliseconds.
 
     `waited_ms` is the time in which some request waited for its turn, `held_ms` the part of it spent in holds after a 429;
-    `answered` counts usable answers.
+    `answered` counts usable answers, `statuses` all that came by endpoint and HTTP status; `latency` is theirs by endpoint.
     """
 
     requests: Mapping[str, int] = {}
@@ -81,6 +93,8 @@ class Traffic(Struct, frozen=True):
     waited_ms: int = 0
     held_ms: int = 0
     answered: int = 0
+    statuses: Mapping[tuple[str, int], int] = {}
+    latency: Mapping[str, Latency] = {}
 
     @property
     def sent(self) -> int:

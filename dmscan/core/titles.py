@@ -14,7 +14,7 @@ class TitleFilter:
         self._wanted, self._excluded = _Globs(wanted), _Globs(excluded)
 
     def wants(self, title: str) -> bool:
-        return (not self._wanted or self._wanted.match(title)) and not self._excluded.match(title)
+        return (not self._wanted or self._wanted.match(title)) and not (self._excluded and self._excluded.match(title))
 
 
 class _Globs:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from dmscan.core.episodes import Episode, Terms, follow, level_of, terms_of
+from dmscan.core.episodes import Changes, Episode, Terms, follow, level_of, terms_of
 from dmscan.core.fees import DAY
 from dmscan.core.models import Entry, Exit, Game, Opportunity
 from dmscan.core.report import ScanReport
@@ -38,8 +38,8 @@ _SPENT = (
 _SAMPLE = rows.insert("samples", "scan source_id game title entry exit reason ask_cents bid_cents at")
 
 
-def save(connection: sqlite3.Connection, source: int, report: ScanReport) -> None:
-    """What a scan that ended means for its source's episodes and days; a scan must be told once only."""
+def save(connection: sqlite3.Connection, source: int, report: ScanReport) -> Changes:
+    """Stores and tells what a scan that ended means for its source's episodes and days; a scan must be told once only."""
     changes = follow(opened(connection, source), report)
     connection.executemany(_CHANGE, ((*_change(episode), source, *episode.key) for episode in changes.changed))
     terms = _text(terms_of(report))
@@ -47,6 +47,7 @@ def save(connection: sqlite3.Connection, source: int, report: ScanReport) -> Non
     connection.executemany(_DAY, ((source, *_day(found)) for found in changes.begun))
     day = report.started_at // DAY
     connection.executemany(_SPENT, ((source, day, endpoint, sent) for endpoint, sent in report.stats.traffic.requests.items()))
+    return changes
 
 
 def save_sample(connection: sqlite3.Connection, scan: tuple[int, int], report: ScanReport) -> None:

@@ -19,7 +19,7 @@ SELECT game, title, phase, entry, exit, net_profit_cents
 FROM (
     SELECT id FROM scans
     WHERE source_id = {sources.NUMBER} AND length(request) = length(?2) AND request IS ?2 AND status IN ('finished', 'cut')
-    ORDER BY finished_at DESC, id DESC LIMIT 1
+    ORDER BY id DESC LIMIT 1
 ) AS last LEFT JOIN opportunities ON scan = last.id"""  # noqa: S608
 
 

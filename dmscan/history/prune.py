@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from dmscan.clock import Clock
+from dmscan.core.fees import DAY
 from dmscan.errors import HistoryError, HistoryTooNew, Locked
 from dmscan.history import faults, sources
 from dmscan.history.database import Database
@@ -17,6 +18,17 @@ BATCH = 5_000
 """Rows deleted in one transaction, those that go with them by and large included."""
 TITLES_AT_ONCE = 2_000
 
+# What a chat was told last of an open episode and of health stays, or it would be told anew; what still waits stays the day it may wait.
+_ALERTS = f"""
+DELETE FROM alerts WHERE id IN (
+    SELECT id FROM alerts INDEXED BY alerts_by_age WHERE source_id = :source AND since < :before AND CASE
+        WHEN state = 'due' THEN since < :before - {DAY}
+        WHEN state = 'dropped' THEN true
+        WHEN episode IS NULL THEN id < (
+            SELECT max(later.id) FROM alerts AS later INDEXED BY alerts_of_health
+            WHERE later.source_id = :source AND later.chat = alerts.chat AND later.episode IS NULL AND later.state = 'told')
+        ELSE (SELECT ended FROM episodes WHERE episodes.id = alerts.episode) IS NOT NULL END
+    LIMIT :most)"""  # noqa: S608
 # CROSS JOIN keeps SQLite from reading the opportunities or samples first. The numbers allow for the rows that go with each.
 _OF_SCANS: Mapping[str, tuple[str, int]] = {
     "opportunities": (
@@ -44,6 +56,14 @@ _OF_SCANS: Mapping[str, tuple[str, int]] = {
         DELETE FROM episodes WHERE id IN (
             SELECT id FROM episodes INDEXED BY episodes_by_begin
             WHERE source_id = :source AND begun_at < :before AND ended_at < :before LIMIT :most)""",
+        BATCH // 3,
+    ),
+    "alerts": (_ALERTS, BATCH),
+    "messages": (
+        """
+        DELETE FROM messages WHERE id IN (
+            SELECT id FROM messages INDEXED BY messages_by_age
+            WHERE source_id = :source AND tried_at < :before AND state <> 'sending' LIMIT :most)""",
         BATCH,
     ),
     "fee tables": (
@@ -78,8 +98,8 @@ _OF_TITLES = (
 async def prune(path: Path, source: str, before: int, *, vacuum: bool = False) -> Mapping[str, int]:
     """Deletes the source's rows from before that Unix second and tells how many of what; `vacuum` gives their room back to the disk.
 
-    Open episodes, current fees and last quotes stay, and so do the sums of days. Raises Locked if another program holds the file,
-    HistoryTooNew or another HistoryError if it cannot be used.
+    Open episodes with what was told of them, current fees and last quotes stay, and so do the sums of days. Raises Locked if another
+    program holds the file, HistoryTooNew or another HistoryError if it cannot be used.
     """
     gone: Counter[str] = Counter()
     try:

@@ -35,11 +35,12 @@ SELECT scan_id, status, started_at, finished_at, complete, coverage, exit_code, 
         SELECT max(legs.sell_cents - legs.fee_cents - legs.ask_cents) AS best FROM opportunities JOIN legs ON opportunity = opportunities.id
         WHERE scan = scans.id
         GROUP BY offer_id, iif(offer_id IS NULL, game || char(0) || title || char(0) || opportunities.phase || entry, 0)))
-FROM scans WHERE source_id = {sources.NUMBER} AND started_at >= ? AND started_at < ?
-ORDER BY started_at DESC, id DESC LIMIT ?"""  # noqa: S608
+FROM scans WHERE id IN (
+    SELECT id FROM scans WHERE source_id = {sources.NUMBER} AND started_at >= ? AND started_at < ? ORDER BY id DESC LIMIT ?)
+ORDER BY id DESC"""  # noqa: S608
 _LAST = f"""
-SELECT scan_id FROM scans WHERE source_id = {sources.NUMBER} AND finished_at IS NOT NULL
-ORDER BY finished_at DESC, id DESC LIMIT 1"""  # noqa: S608
+SELECT scan_id FROM scans INDEXED BY scans_ended WHERE source_id = {sources.NUMBER} AND finished_at IS NOT NULL
+ORDER BY id DESC LIMIT 1"""  # noqa: S608
 _BEGINNING = f"""
 SELECT scan_id FROM scans WHERE scan_id >= ? AND scan_id < ? || char(1114111) AND source_id = {sources.NUMBER}
 ORDER BY scan_id LIMIT ?"""  # noqa: S608

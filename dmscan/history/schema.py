@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dmscan.errors import HistoryError, HistoryTooNew
 
-STEPS = ("0001.sql", "0002.sql", "0003.sql", "0004.sql")
+STEPS = ("0001.sql", "0002.sql", "0003.sql", "0004.sql", "0005.sql")
 """One file a step, in order. A step is never changed once it was released."""
 
 APPLICATION_ID = 0x646D7363

@@ -11,13 +11,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from dmscan.clock import Clock
+from dmscan.core.alerts import FAILURES
 from dmscan.core.report import ScanReport
 from dmscan.errors import ExitCode
-from dmscan.history import episodes, rows, sources
+from dmscan.history import alerts, episodes, rows, sources
+from dmscan.history.alerts import Outbox, Telling
 from dmscan.history.database import Database
 from dmscan.history.memory import Memory
-
-_FAILED = {ExitCode.BUG, ExitCode.NO_DATA, ExitCode.KEY_REFUSED, ExitCode.CLOCK_SKEWED, ExitCode.RATE_LIMITED, ExitCode.API_CHANGED}
 
 _BEGIN = rows.insert("scans", "scan_id source_id status started_at request dmscan_version") + " ON CONFLICT (scan_id) DO NOTHING"
 _END = """
@@ -38,22 +38,24 @@ class ScanStart(Struct, frozen=True):
 
 
 class ScanEnd(Struct, frozen=True):
-    """What the report does not say of a scan's end; `stats` is the JSON text of its statistics."""
+    """What the report does not say of a scan's end; `stats` is the JSON text of its statistics, `telling` whom it tells what."""
 
     exit_code: ExitCode
     stats: str
+    telling: Telling | None = None
 
 
 class History:
-    """One source's part of the database; `memory` is what it holds of the market.
+    """One source's part of the database; `memory` is what it holds of the market, `outbox` what is to be told.
 
     Every method raises HistoryError, and has then stored nothing.
     """
 
-    def __init__(self, database: Database, source: str) -> None:
+    def __init__(self, database: Database, source: str, path: Path) -> None:
         self._database = database
         self._source = source
         self.memory = Memory(database, source)
+        self.outbox = Outbox(database, source, path)
 
     async def begin(self, start: ScanStart) -> None:
         """Stores that the scan runs, so that one which dies is known too."""
@@ -63,7 +65,7 @@ class History:
     async def record(self, start: ScanStart, report: ScanReport, end: ScanEnd) -> None:
         """Stores the scan's end with all its opportunities, legs and rejections; a second record of a scan replaces the first.
 
-        What it means for episodes and days is stored with it, by the first record alone.
+        What it means for episodes, days and those it tells is stored with it, by the first record alone.
 
         It needs no `begin` before it: a database that was locked then may be free now.
         """
@@ -75,7 +77,9 @@ class History:
             _store_found(connection, scan, report)
             episodes.save_sample(connection, scan, report)
             if is_first:
-                episodes.save(connection, scan[1], report)
+                changes = episodes.save(connection, scan[1], report)
+                if end.telling:
+                    alerts.save(connection, scan[1], (report, changes), end.telling)
 
         await self._database.write(all_of_it)
 
@@ -99,7 +103,7 @@ async def open_history(path: Path, source: str, clock: Clock, patience_s: float 
     HistoryTooNew if a newer dmscan wrote it; HistoryError if it cannot be used or stays locked for `patience_s` seconds.
     """
     async with Database(path, clock, patience_s) as database:
-        history = History(database, source)
+        history = History(database, source, path)
         try:
             yield history
         finally:
@@ -125,7 +129,7 @@ def _store_found(connection: sqlite3.Connection, scan: tuple[int, int], report: 
 
 
 def _status(report: ScanReport, end: ScanEnd) -> str:
-    if end.exit_code in _FAILED:
+    if end.exit_code in FAILURES:
         return "failed"
     return "finished" if report.complete else "cut"
 

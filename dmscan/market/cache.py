@@ -71,6 +71,9 @@ class Kept(Generic[T]):
             flight.task.add_done_callback(_hear)
         return await self._land(key, flight)
 
+    def forget(self) -> None:
+        self._answers.clear()
+
     async def _ask(self, key: Key, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         self._answers[key] = answer = await ask()
         return answer
@@ -161,9 +164,10 @@ class CachedMarket:
         return sum(kept.misses for kept in self._all)
 
     def recount(self) -> None:
-        """All that is counted is counted from nothing again: what follows is another scan's."""
+        """What follows is another scan: all that is counted is counted from nothing again, and no quote is good enough any more."""
         for kept in self._all:
             kept.hits = kept.misses = 0
+        self._quotes.forget()
         self._market.recount()
 
     async def fees(self, game: Game) -> Stamped[FeeTable]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Offer, Quote, QuotePage, Sale, SaleKind, Stamped, Target
 from dmscan.core.money import Cents
 from dmscan.core.report import Traffic
+from dmscan.errors import MarketChanged
 from dmscan.market import wire
 from dmscan.market.endpoints import Call, Endpoint
 from dmscan.market.page import Answer, Page
@@ -27,13 +28,15 @@ T = TypeVar("T")
 class Catalogue:
     """The pages of a game's quotes. An error leaves it where it is: whoever goes on asks for the same page again.
 
+    A cursor that the market no longer takes leads back to the first page, once; titles that came before come no second time.
     MarketUnavailable if the list repeats or does not end.
     """
 
     def __init__(self, ask: Callable[[str], Awaitable[Stamped[Page[Quote]]]], cursor: str) -> None:
         self._ask, self._cursor = ask, cursor
         self._received: int | None = None
-        self._trail, self._seen = Trail(Endpoint.PRICES, CATALOGUE_PAGES), SeenTitles()
+        self._trail, self._seen = _trail(), SeenTitles()
+        self._came = self._restarted = False
 
     def __aiter__(self) -> Catalogue:
         return self
@@ -43,9 +46,22 @@ class Catalogue:
             if not self._trail.after(self._cursor, self._received):
                 raise StopAsyncIteration
             self._received = None
+        try:
+            return await self._page()
+        except MarketChanged:
+            if self._restarted or not self._came:
+                raise
+        self._cursor, self._trail, self._restarted = "", _trail(), True
+        return await self._page()
+
+    async def _page(self) -> QuotePage:
         page = (await self._ask(self._cursor)).value
-        self._cursor, self._received = page.cursor, page.received
+        self._cursor, self._received, self._came = page.cursor, page.received, True
         return QuotePage(tuple(quote for quote in page.rows if self._seen.is_new(quote.title)), page.cursor)
+
+
+def _trail() -> Trail:
+    return Trail(Endpoint.PRICES, CATALOGUE_PAGES)
 
 
 class Market:

@@ -45,25 +45,25 @@ class SeenTitles:
 
     def is_new(self, title: str) -> bool:
         """Whether this is the first time; from then on it is not."""
-        key = hash(title) or 1
-        slot = self._find(key)
-        if self._slots[slot]:
-            return False
-        self._slots[slot] = key
-        self._used += 1
-        if 2 * self._used > len(self._slots):
-            self._grow()
-        return True
-
-    def _find(self, key: int) -> int:
-        mask = len(self._slots) - 1
+        slots, key = self._slots, hash(title) or 1
+        mask = len(slots) - 1
         slot = key & mask
-        while self._slots[slot] not in (0, key):
+        while (found := slots[slot]) != key:
+            if not found:
+                slots[slot] = key
+                self._used += 1
+                if 2 * self._used > len(slots):
+                    self._grow()
+                return True
             slot = slot + 1 & mask
-        return slot
+        return False
 
     def _grow(self) -> None:
         old = self._slots
-        self._slots = array("q", bytes(8 * 2 * len(old)))
+        self._slots = slots = array("q", bytes(8 * 2 * len(old)))
+        mask = len(slots) - 1
         for key in filter(None, old):
-            self._slots[self._find(key)] = key
+            slot = key & mask
+            while slots[slot]:
+                slot = slot + 1 & mask
+            slots[slot] = key

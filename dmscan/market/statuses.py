@@ -21,6 +21,8 @@ OF_ONE_TITLE = frozenset({Endpoint.OFFERS, Endpoint.TARGETS, Endpoint.SALES})
 
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _INVISIBLE = re.compile(r"[^ -~]+", re.ASCII)
+_KEY_MATERIAL = re.compile(r"[0-9a-fA-F]{16,}", re.ASCII)
+"""A server may say back what it was sent."""
 
 
 class Refusal(Exception):
@@ -46,7 +48,8 @@ def refusal(reply: Reply, endpoint: Endpoint, key: str, now: float) -> Refusal |
     elif status == 410 or (status == 404 and endpoint is not Endpoint.TARGETS):
         error = MarketChanged(f"The market has retired {endpoint} or moved it (status {status}).", endpoint)
     elif status == 429:
-        error = RateLimited(f"The market keeps refusing {endpoint} for too many requests; try later or with a lower --rate.", endpoint)
+        later = _later(reply.headers, now)
+        error = RateLimited(f"The market keeps refusing {endpoint} for too many requests; try {later} or with a lower --rate.", endpoint)
     elif 300 <= status < 400:
         error = MarketUnavailable(f"The market answered {endpoint} with a redirect, which is not followed.", endpoint)
     elif 400 <= status < 500 and status != 408 and endpoint in OF_ONE_TITLE:
@@ -60,13 +63,24 @@ def refusal(reply: Reply, endpoint: Endpoint, key: str, now: float) -> Refusal |
 
 def pause_asked(headers: Mapping[str, str], now: float) -> float | None:
     """The seconds to wait that a reply asks for, 0 to 60; None if it asks for nothing that can be understood."""
+    pause = _pause(headers, now)
+    return None if pause is None else min(max(pause, 0.0), LONGEST_PAUSE_S)
+
+
+def _later(headers: Mapping[str, str], now: float) -> str:
+    """When to try again, if that is too long to be waited for."""
+    pause = _pause(headers, now) or 0
+    return f"in {pause / 60:.0f} minutes, as it asks," if pause > LONGEST_PAUSE_S else "later"
+
+
+def _pause(headers: Mapping[str, str], now: float) -> float | None:
     for name in ("retry-after", "ratelimit-reset"):
         text = headers.get(name, "").strip()
         if _SECONDS.fullmatch(text):
-            return min(float(text), LONGEST_PAUSE_S)
+            return float(text)
         moment = http_date(text)
         if moment is not None:
-            return min(max(moment - now, 0.0), LONGEST_PAUSE_S)
+            return moment - now
     return None
 
 
@@ -96,10 +110,10 @@ def _to(key: str) -> str:
 
 
 def _message(body: bytes) -> str:
-    """The reason an error body gives, as visible ASCII of at most 200 characters; never the body itself."""
+    """The reason an error body gives, as visible ASCII of at most 200 characters; never the body itself, nor keys and signatures in it."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, object])
     except (ValueError, RecursionError):
         return ""
     reasons = [value for name, value in fields.items() if name.lower() == "message" and isinstance(value, str)]
-    return f": {_INVISIBLE.sub(' ', reasons[0])[:200]}" if reasons else ""
+    return f": {_KEY_MATERIAL.sub('…', _INVISIBLE.sub(' ', reasons[0]))[:200]}" if reasons else ""

@@ -23,6 +23,7 @@ from dmscan.market.page import Answer
 from dmscan.market.retries import RetryBudget
 from dmscan.market.signing import Signer
 from dmscan.market.statuses import Refusal, http_date, pause_asked, refusal
+from dmscan.market.telling import Attempt, tell
 from dmscan.market.traffic import Meter
 
 ATTEMPTS = 3
@@ -105,12 +106,14 @@ class Transport:
         left = IN_FLIGHT_S
         async for attempt in stamina.retry_context(_may_help, attempts=ATTEMPTS, timeout=None, wait_initial=0, wait_jitter=JITTER_S):
             with attempt:
+                began = self.clock.monotonic()
                 # Whose turn has come must not wait for a connection: several would go together when one is free.
                 async with self._places:
                     turn = await self._turn(call)
                     self._meter.retries += attempt.num > 1
+                    waited = self.clock.monotonic() - began
                     try:
-                        return await self._attempt(call, read, turn, min(self.attempt_s, left))
+                        return await self._attempt(call, read, Attempt(attempt.num, turn, waited, min(self.attempt_s, left)))
                     except Refusal as why:
                         why.again = why.again and attempt.num < ATTEMPTS and self._retries.grant(timed_out=why.timed_out)
                         raise
@@ -134,10 +137,10 @@ class Transport:
         if self._meter.sent >= self.max_requests or (call.endpoint in SWEEP and swept + 1 > self.max_requests * SWEEP_SHARE):
             raise BudgetSpent(f"The budget of {self.max_requests} requests is used up.")
 
-    async def _attempt(self, call: Call, read: Callable[[Answer], T], turn: Turn, limit_s: float) -> T:
+    async def _attempt(self, call: Call, read: Callable[[Answer], T], attempt: Attempt) -> T:
         try:
-            reply = await self._send(call, turn, limit_s)
-            await self._refuse(call, turn, reply)
+            reply = await self._send(call, attempt)
+            await self._refuse(call, attempt.turn, reply)
             answer = read(Answer(reply.body, self.clock.seconds()))
         except NoAnswer as error:
             self._meter.failed += 1
@@ -151,16 +154,21 @@ class Transport:
         self._meter.answered += 1
         return answer
 
-    async def _send(self, call: Call, turn: Turn, limit_s: float) -> Reply:
+    async def _send(self, call: Call, attempt: Attempt) -> Reply:
         query = call.encoded_query
         url = f"{self.base_url}{call.encoded_path}{'?' if query else ''}{query}"
         headers = {"Content-Type": "application/json"} if call.body else {}
         if self.signer:
             headers |= self.signer.headers(call.method, call.path, query, call.body, self.clock.seconds())
-        watch = Watch(partial(self.pacer.connecting, turn), partial(self.pacer.sending, turn))
-        began = self.clock.monotonic()
-        reply = await self._exchange.send(Outgoing(call.method, url, headers, call.body, watch), limit_s)
-        self._meter.took(self.clock.monotonic() - began)
+        watch = Watch(partial(self.pacer.connecting, attempt.turn), partial(self.pacer.sending, attempt.turn))
+        began, status = self.clock.monotonic(), None
+        try:
+            reply = await self._exchange.send(Outgoing(call.method, url, headers, call.body, watch), attempt.limit_s)
+            status = reply.status
+        finally:
+            took = self.clock.monotonic() - began
+            tell(call, attempt, status, took)
+        self._meter.came(call.endpoint.value, reply.status, took)
         self._dated = (reply.headers.get("date", ""), self.clock.now())
         return reply
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from dmscan.core.health import Grade
 from dmscan.core.models import Confidence, Entry, Exit, FeeAt, FeeSource, Game
 
 SCHEMA = "dmscan.scan/1"
@@ -151,6 +152,27 @@ class Times(Struct, frozen=True):
     p95: int
 
 
+class Figure(Struct, frozen=True):
+    """A figure beside its goal. Value and grade are null where there was nothing to judge."""
+
+    value: Number | None
+    goal: Number
+    grade: Grade | None
+
+
+class Health(Struct, frozen=True):
+    """Goals: median answer (ms), 95th percentile of the database (ms), memory (MB) and share of errors below, share of cache hits above.
+
+    `warn` is up to twice off, or a hit rate down to 0.5; `critical` is beyond that.
+    """
+
+    api: Figure
+    database: Figure
+    memory: Figure
+    cache: Figure
+    errors: Figure
+
+
 class Stats(Struct, frozen=True):
     """The scan in numbers. `requests` counts those sent by endpoint, retries included; `seconds_for_all` is null when all was seen."""
 
@@ -171,6 +193,7 @@ class Stats(Struct, frozen=True):
     skipped: int
     fee_rows_ignored: int
     seconds_for_all: int | None
+    health: Health
 
 
 class Error(Struct, frozen=True):

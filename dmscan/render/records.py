@@ -9,6 +9,7 @@ from urllib.parse import quote as percent_encoded
 
 from dmscan import __version__
 from dmscan.core import rank
+from dmscan.core.health import Figure, Health, health
 from dmscan.core.models import Confidence, Exit, Game, Leg, Offer, Opportunity, Quote, SalesSummary, Target
 from dmscan.core.money import Cents, fraction_text, rounded
 from dmscan.core.report import ScanReport, ScanRequest, ScanStats, Trouble
@@ -212,7 +213,16 @@ def stats(counted: ScanStats, seconds_for_all: int | None) -> contract.Stats:
         skipped=counted.skipped,
         fee_rows_ignored=counted.fee_rows_ignored,
         seconds_for_all=seconds_for_all,
+        health=_health(health(counted)),
     )
+
+
+def _health(seen: Health) -> contract.Health:
+    return contract.Health(*(_figure(figure) for figure in (seen.api, seen.database, seen.memory, seen.cache, seen.errors)))
+
+
+def _figure(figure: Figure) -> contract.Figure:
+    return contract.Figure(_number(figure.value), number(figure.goal), figure.grade)
 
 
 def totals(found: tuple[Opportunity, ...]) -> contract.Totals:

@@ -104,20 +104,20 @@ def _finds(page: Page, scan: ScanReport) -> None:
     if not scan.opportunities:
         page.line(Text("Nothing found.", "bold"))
         return
-    rows = [_figures(found, scan.finished_at, page.width) for found in scan.opportunities]
-    items = [_item(found, several_games=len(scan.request.games) > 1) for found in scan.opportunities]
-    widths = _widths(rows, page.width)
+    rows = [figures_of(found, scan.finished_at, page.width) for found in scan.opportunities]
+    items = [item_of(found, several_games=len(scan.request.games) > 1) for found in scan.opportunities]
+    widths = widths_of(rows, page.width)
     room = _room(items, page.width - sum(width + GAP for width in widths.values()))
-    page.line(_row(Text("item" if room > INDENT else ""), {name: Text(name) for name in widths}, widths, room))
+    page.line(row_of(Text("item" if room > INDENT else ""), {name: Text(name) for name in widths}, widths, room))
     for found, item, row in zip(scan.opportunities, items, rows, strict=True):
         fits = item.cell_len <= room
         if not fits:
             page.line(item)
-        page.line(_row(item if fits else Text(), row, widths, room))
+        page.line(row_of(item if fits else Text(), row, widths, room))
         page.parts(_reasons(found), INDENT)
 
 
-def _item(found: Opportunity, *, several_games: bool) -> Text:
+def item_of(found: Opportunity, *, several_games: bool) -> Text:
     """Title, phase and number of units; the game only where there are several."""
     item = Text.assemble((f"{found.game} " if several_games else "", "dim"), (title(found.title), "bold"))
     if found.phase:
@@ -127,7 +127,7 @@ def _item(found: Opportunity, *, several_games: bool) -> Text:
     return item
 
 
-def _figures(found: Opportunity, now: int, width: int) -> dict[str, Text]:
+def figures_of(found: Opportunity, now: int, width: int) -> dict[str, Text]:
     figures = {
         "way": f"{found.entry} → {found.exit}" if width >= WIDE or found.entry is Entry.TARGET else found.exit,
         "buy": dollars(found.cost),
@@ -141,10 +141,10 @@ def _figures(found: Opportunity, now: int, width: int) -> dict[str, Text]:
     return {name: Text(figure, STYLES.get(name, "red" if figure.startswith("-$") else "")) for name, figure in figures.items()}
 
 
-def _widths(rows: Sequence[Mapping[str, Text]], width: int) -> dict[str, int]:
-    """Cells per figure, for as many figures as fit."""
+def widths_of(rows: Sequence[Mapping[str, Text]], width: int, dropped: Sequence[str] = DROPPED) -> dict[str, int]:
+    """Cells per figure, for as many figures as fit; `dropped` are those that go first."""
     widths = {name: max(cell_len(name), *(row[name].cell_len for row in rows)) for name in rows[0]}
-    for name in DROPPED:
+    for name in dropped:
         if INDENT + sum(cells + GAP for cells in widths.values()) <= width:
             break
         del widths[name]
@@ -156,7 +156,7 @@ def _room(items: Iterable[Text], most: int) -> int:
     return max((item.cell_len for item in items if item.cell_len <= most), default=INDENT)
 
 
-def _row(item: Text, figures: Mapping[str, Text], widths: Mapping[str, int], room: int) -> Text:
+def row_of(item: Text, figures: Mapping[str, Text], widths: Mapping[str, int], room: int) -> Text:
     line = item.copy()
     line.pad_right(room - item.cell_len)
     for name, width in widths.items():

@@ -11,12 +11,13 @@ from dmscan.core.report import ScanReport
 from dmscan.render.fields import Cell, columns, flat
 from dmscan.render.records import opportunity
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_FORMULA = re.compile(r"""(^|;)(?=["\s]*[=+\-@\t\r＝＋－＠])""")
+"""A spreadsheet skips blanks before a formula, and in half of the world it takes `;` for the end of a cell."""
 _MARKUP = re.compile(r"[\\`*_\[\]<>#!|~&:@$]|(?<=www)\.", re.IGNORECASE)
 
 
 def as_csv(scan: ScanReport, fields: tuple[str, ...] = ()) -> str:
-    """RFC 4180 (lines end in CRLF); a text cell that a spreadsheet would run as a formula gets a leading `'`."""
+    """RFC 4180 (lines end in CRLF); a text that a spreadsheet would run as a formula gets a `'` before it."""
     return csv_of(columns(fields), _rows(scan))
 
 
@@ -45,7 +46,7 @@ def _rows(scan: ScanReport) -> list[dict[str, Cell]]:
 
 
 def _unrun(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -10,8 +11,8 @@ from dmscan.core.money import Cents, fraction_text, rounded
 
 LONGEST_TITLE = 256
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u3164\uffa0")
-"""Zero-width or blank, though Unicode files them under letters and marks."""
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]")
+"""Zero-width or blank, though Unicode files them under letters and marks, or reserves them (Default_Ignorable_Code_Point)."""
 
 
 def visible(text: str) -> str:
@@ -22,7 +23,7 @@ def visible(text: str) -> str:
 
 
 def _hidden(char: str) -> bool:
-    return unicodedata.category(char) in _HIDDEN_CATEGORIES or char in _BLANK_LETTERS
+    return unicodedata.category(char) in _HIDDEN_CATEGORIES or bool(_UNSEEN.match(char))
 
 
 def _escape(char: str) -> str:
