@@ -18,13 +18,20 @@ BENCHMARKS: Mapping[str, str] = {
     "again": "S2: the requests of a second scan, ten minutes later with the same history",
     "budget": "S3: the profit found with a part of the calls",
     "coverage": "S15: how much of a large market a day of short scans looks at",
+    "watch": "S12, S13: how soon a watch tells a bargain, and what it remembers",
     "store": "S10, S14: storing quotes beside bare sqlite3, and how the file grows",
     "queries": "S11: how long the questions to a history of a million quotes take, or of ten million",
     "lifetimes": "C6: whether the history knows how long bargains last",
     "bids": "what became of the own targets that a scan advised",
     "pace": "S4: how much of the server's limit is used while it binds",
+    "sweep": "S5: the CPU of a whole sweep beside that of fetching its pages with bare httpx",
+    "decode": "S6: reading and screening a page beside a bare typed decode",
+    "memory": "S7: the most memory a scan holds, on 25,000 titles and on ten times as many",
+    "startup": "S8: how long a start takes beside the smallest programs that do the same",
     "connections": "whether HTTP/2 and the size of the pool help",
 }
+ON_DEMAND: Mapping[str, str] = {"soak": "R12: whether a process that scans for hours comes to hold more"}
+"""Run only when named."""
 
 
 def main() -> int:
@@ -42,25 +49,26 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    named = "\n".join(f"  {name:10} {what}" for name, what in BENCHMARKS.items())
+    named = "\n".join(f"  {name:10} {what}" for name, what in (*BENCHMARKS.items(), *ON_DEMAND.items()))
     parser = argparse.ArgumentParser("python -m benchmarks", epilog=named, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help="which to run; all without one")
+    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help="which to run; without one all but soak")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the tables")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show beside each figure what an earlier --json holds")
     parser.add_argument("--titles", type=int, metavar="N", help="titles of a market that is scanned to its end")
     parser.add_argument("--rates", type=int, nargs="+", metavar="N", help="requests a second")
+    parser.add_argument("--minutes", type=float, metavar="N", help="how long to soak")
     parser.add_argument("--markets", nargs="+", choices=("scarce", "usual", "rich"), help="how many titles are crossed")
     return parser.parse_args()
 
 
 def _known(name: str) -> str:
-    if name not in BENCHMARKS:
-        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(BENCHMARKS)}")
+    if name not in (*BENCHMARKS, *ON_DEMAND):
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join((*BENCHMARKS, *ON_DEMAND))}")
     return name
 
 
 def _scope(options: argparse.Namespace) -> Scope:
-    return Scope(options.titles, tuple(options.rates or ()) or None, tuple(options.markets or ()) or None)
+    return Scope(options.titles, tuple(options.rates or ()) or None, tuple(options.markets or ()) or None, options.minutes)
 
 
 def _measure(name: str, scope: Scope) -> Result:

@@ -12,11 +12,12 @@ from msgspec import Struct
 
 
 class Scope(Struct, frozen=True):
-    """What is measured of a benchmark that can be scaled: titles of a market seen to its end, requests a second, market settings."""
+    """What is measured of a benchmark that can be scaled: titles of a market seen to its end, requests a second, markets, minutes."""
 
     titles: int | None = None
     rates: tuple[int, ...] | None = None
     markets: tuple[str, ...] | None = None
+    minutes: float | None = None
 
 
 class Figure(Struct, frozen=True):
