@@ -23,10 +23,13 @@ ARROWS = {
     "errors": set(),
     "clock": set(),
     "core": set(),
-    "settings": set(),
+    "places": set(),
+    "settings": {"places"},
+    "config_file": {"places", "settings"},
     "market": {"core"},
     "history": {"core"},
     "render": {"core"},
+    "notify": {"core"},
     "patience": set(),
     "sweep": {"core", "patience"},
     "confirm": {"core"},
@@ -34,9 +37,11 @@ ARROWS = {
     "scanner": {"core", "sweep", "confirm", "tariff"},
     "inquiry": {"core", "confirm", "tariff"},
     "doctor": {"core"},
-    "wiring": {"core", "market", "history", "settings"},
+    "watch": {"core"},
+    "wiring": {"core", "market", "history", "notify", "settings"},
     "sandbox": set(),
-    "cli": {"core", "history", "render", "scanner", "inquiry", "doctor", "wiring", "settings", "sandbox"},
+    "cli": {"core", "history", "render", "notify", "scanner", "inquiry", "doctor", "watch", "wiring", "sandbox"}
+    | {"settings", "config_file", "places"},
     "__main__": {"cli"},
     "": set(),
 }
@@ -45,7 +50,7 @@ ARROWS = {
 LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli", "render"},
-    "httpx": {"market"},
+    "httpx": {"market", "notify"},
     "aiolimiter": {"market"},
     "cachetools": {"market"},
     "stamina": {"market"},
@@ -54,7 +59,8 @@ LIBRARIES = {
     "sqlite3": {"history"},
     "filelock": {"history"},
     "h11": {"sandbox"},
-    "platformdirs": {"settings"},
+    "platformdirs": {"places"},
+    "prometheus_client": {"cli"},
 }
 """Library → the only parts that know it."""
 

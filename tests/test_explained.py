@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,7 @@ from dmscan.core.checks import first_failed
 from dmscan.core.explained import Explained
 from dmscan.core.judge import Verdict
 from dmscan.core.ledger import Ledger
-from dmscan.core.models import Entry, Exit, FeeAt, Game, Opportunity, Reason
+from dmscan.core.models import Entry, Exit, FeeAt, Game, Opportunity, Quote, Reason
 from dmscan.core.report import Pair, ScanReport, ScanRequest
 from dmscan.inquiry import Inquiry, Stored
 from dmscan.sandbox.answers import EDITIONS
@@ -53,6 +53,11 @@ def booked(monkeypatch: pytest.MonkeyPatch) -> Verdicts:
             assert key not in verdicts
             verdicts[key] = dict(told)
             return super().settle(evidence, told, *arguments)
+
+        def refuse_on_sight(self, quote: Quote, reasons: Iterable[Reason]) -> None:
+            told = tuple(reasons)
+            verdicts[quote.game, quote.title] = dict(zip(self.rejected, told, strict=True))
+            super().refuse_on_sight(quote, told)
 
     monkeypatch.setattr(scanner, "Ledger", Book)
     return verdicts

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,12 +62,13 @@ def test_10_when_no_game_gave_data(against) -> None:
     assert json.loads(done.stdout)["errors"][0]["endpoint"] == "aggregated-prices"
 
 
-def test_11_when_another_scan_holds_the_lock(dmscan: Dmscan, tmp_path: Path) -> None:
+def test_11_when_another_scan_holds_the_lock(dmscan: Dmscan, tmp_path: Path, score: Callable[[str, str], None]) -> None:
     database = tmp_path / "history.db"
     with FileLock(lock_path(database)):
         done = dmscan("scan", "--db", str(database))
         assert (done.returncode, done.stdout) == (11, "")
         assert "--no-store" in done.stderr
+        score("R26", "overlap: exit 11")
         assert dmscan("scan", "-f", "none", "--no-store").returncode == 0
     assert dmscan("scan", "-f", "none", "--db", str(database), "--wait", "5").returncode == 0
 

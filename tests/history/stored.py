@@ -20,6 +20,9 @@ SCHEMA_1 = Path(__file__).parents[1] / "data" / "schema-1.db"
 SCHEMA_3 = SCHEMA_1.with_name("schema-3.db")
 """One that the third schema left: beside scans what was learnt of the market, of two sources."""
 
+SCHEMA_4 = SCHEMA_1.with_name("schema-4.db")
+"""One that the fourth schema left: episodes too, open and gone, with the days, quotes and samples that belong to them."""
+
 
 def rows(path: Path, sql: str, *values: object) -> list[Row]:
     with closing(sqlite3.connect(path)) as connection:

@@ -9,7 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from dmscan.clock import Clock
 from dmscan.history import schema
 from dmscan.history.store import open_history
 
-from stored import SCHEMA_1, SCHEMA_3, contents, rows
+from stored import SCHEMA_1, SCHEMA_3, SCHEMA_4, contents, rows
 
 FINDS = 60
 WRITER = f"""
@@ -171,20 +171,25 @@ POINTS = {"pwrite64": (1, 5, 20, 50, 110, 160), "fdatasync,fsync": (1, 3, 8, 13,
         ("error=ENOSPC", "pwrite64"),
     ],
 )
-async def test_a_fault_at_any_write_leaves_the_old_or_the_new(tmp_path: Path, fault: str, call: str) -> None:
+async def test_a_fault_at_any_write_leaves_the_old_or_the_new(
+    tmp_path: Path, fault: str, call: str, score: Callable[[str, str], None]
+) -> None:
     for nth in POINTS[call]:
         path = tmp_path / f"{nth}.db"
         process = writer(path, 2, prefix=injected(fault, call, nth))
         stored = told(process)
         assert process.returncode or nth > 1, "the fault was not injected"
         await check_whole(path, stored)
+    score("R1" if "KILL" in fault else "R3", f"{len(POINTS[call])} points of {call}, {fault}: 0 lost, whole")
 
 
 @needs_strace
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("call", POINTS)
-async def test_killed_at_every_write_until_none_is_left_nothing_that_was_stored_is_lost(tmp_path: Path, call: str) -> None:
+async def test_killed_at_every_write_until_none_is_left_nothing_that_was_stored_is_lost(
+    tmp_path: Path, call: str, score: Callable[[str, str], None]
+) -> None:
     """One write, sync or truncation later each time, until a run lives to its end."""
     for nth in itertools.count(1):
         path = tmp_path / f"{nth}.db"
@@ -195,18 +200,19 @@ async def test_killed_at_every_write_until_none_is_left_nothing_that_was_stored_
         if process.returncode == 0:
             break
     assert nth > POINTS[call][1], "nobody was killed"
+    score("R1", f"all {nth - 1} points of {call}: 0 lost, whole")
 
 
 @needs_strace
 @pytest.mark.parametrize(
     ("call", "points"), [("pwrite64", (1, 2, 6, 12, 20, 24)), ("fdatasync,fsync", (1, 2, 3, 4, 5)), ("ftruncate", (1,))]
 )
-@pytest.mark.parametrize(("old", "step"), [(SCHEMA_1, 1), (SCHEMA_3, 3)])
+@pytest.mark.parametrize("old", [SCHEMA_1, SCHEMA_3, SCHEMA_4])
 async def test_a_migration_killed_at_any_write_leaves_the_old_schema_or_the_new_with_every_row(
-    tmp_path: Path, call: str, points: tuple[int, ...], old: Path, step: int
+    tmp_path: Path, call: str, points: tuple[int, ...], old: Path, score: Callable[[str, str], None]
 ) -> None:
     """It takes 24 writes or more, 5 syncs and a truncation."""
-    before = contents(old)
+    before, (step,) = contents(old), rows(old, "PRAGMA user_version")[0].values()
     for nth in points:
         path = tmp_path / f"{nth}.db"
         shutil.copy(old, path)
@@ -220,6 +226,7 @@ async def test_a_migration_killed_at_any_write_leaves_the_old_schema_or_the_new_
         assert {table: after[table] for table in before} == before
         assert rows(path, "PRAGMA user_version") == [{"user_version": len(schema.STEPS)}]
         assert rows(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    score("R25", f"{old.stem}, {len(points)} points of {call}: every row there")
 
 
 async def test_a_file_that_may_not_grow_is_a_sentence_and_keeps_what_it_had(tmp_path: Path) -> None:

@@ -430,6 +430,12 @@ async def test_the_last_finds_are_those_of_the_same_request(history: History, me
     assert await memory.last_found("{}") is None
 
 
+async def test_C6_the_last_scan_is_the_one_stored_last_also_if_the_clock_was_set_back(history: History, memory: Memory) -> None:
+    await scanned(history, "before", make_opportunity(), finished_at=NOW)
+    await scanned(history, "after", finished_at=NOW - DAY)
+    assert await memory.last_found(REQUEST) == {}
+
+
 async def test_only_a_finished_or_cut_scan_is_compared_with(history: History, memory: Memory) -> None:
     await scanned(history, "failed", make_opportunity(), code=ExitCode.NO_DATA)
     await history.begin(ScanStart("running", NOW, REQUEST, "0.1.0"))

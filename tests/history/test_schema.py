@@ -18,7 +18,7 @@ from dmscan.errors import HistoryError, HistoryTooNew
 from dmscan.history import schema
 from dmscan.history.store import open_history
 
-from stored import SCHEMA_1, SCHEMA_3, contents, rows, sha256
+from stored import SCHEMA_1, SCHEMA_3, SCHEMA_4, contents, rows, sha256
 
 SOURCE = "https://api.dmarket.com"
 
@@ -65,13 +65,15 @@ async def test_every_table_is_strict(tmp_path: Path) -> None:
     tables = rows(path, "SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     first = {"sources", "scans", "opportunities", "legs", "rejections", "fee_attempts"}
     second = {"titles", "sales", "fee_tables", "fee_rows", "sweeps"}
-    assert {table["name"] for table in tables} == first | second | {"quotes", "episodes", "days", "spent", "samples"}
+    fourth = {"quotes", "episodes", "days", "spent", "samples"}
+    assert {table["name"] for table in tables} == first | second | fourth | {"alerts", "messages"}
     assert all(table["strict"] for table in tables)
 
 
-async def test_a_database_of_schema_1_gets_the_later_steps_and_keeps_every_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize("old", [SCHEMA_1, SCHEMA_4])
+async def test_an_earlier_database_gets_the_later_steps_and_keeps_every_row(tmp_path: Path, old: Path) -> None:
     path = tmp_path / "history.db"
-    shutil.copy(SCHEMA_1, path)
+    shutil.copy(old, path)
     before = contents(path)
     assert {table for table, stored in before.items() if not stored} == set(), "a table without rows proves nothing"
     await opened(path)
@@ -101,7 +103,7 @@ async def test_a_database_of_schema_3_gets_the_later_steps_keeps_every_row_and_i
     assert schema_of(path) == schema_of(new)
 
 
-@pytest.mark.parametrize("step", [1, 2, 3])
+@pytest.mark.parametrize("step", [1, 2, 3, 4])
 async def test_a_step_comes_to_the_same_from_any_earlier_one(tmp_path: Path, step: int) -> None:
     path, new = tmp_path / "history.db", tmp_path / "new.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,9 @@ def counted(path: Path, things: str, table: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("commits", [75, pytest.param(300, marks=pytest.mark.long)])
-def test_four_that_write_at_once_lose_nothing_double_nothing_and_are_never_told_of_a_lock(tmp_path: Path, commits: int) -> None:
+def test_four_that_write_at_once_lose_nothing_double_nothing_and_are_never_told_of_a_lock(
+    tmp_path: Path, commits: int, score: Callable[[str, str], None]
+) -> None:
     path = tmp_path / "history.db"
     assert all_at_once(path, commits) == [(0, "")] * WRITERS
     scans = WRITERS * commits // 3
@@ -97,3 +100,4 @@ def test_four_that_write_at_once_lose_nothing_double_nothing_and_are_never_told_
     assert rows(path, "SELECT url FROM sources") == [{"url": SOURCE}]
     assert rows(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
     assert rows(path, "PRAGMA foreign_key_check") == []
+    score("R4", f"{WRITERS} × {commits} commits, {scans + 3 * finds + quotes:,} rows: 0 lost, 0 doubled, 0 told of a lock")

@@ -27,10 +27,11 @@ def within(done: Run, limit: int) -> bool:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 10])
-def test_an_explicit_rate_equal_to_the_limit_uses_95_percent_of_it(limit):
+def test_an_explicit_rate_equal_to_the_limit_uses_95_percent_of_it(limit, score):
     done = run(Plan((limit,), limit))
     assert within(done, limit)
     assert done.served >= 0.95 * limit
+    score("R7", f"{done.fullest()} of {limit} in the fullest second")
 
 
 @pytest.mark.parametrize("ask", ["sales", "offers"])
@@ -131,13 +132,15 @@ def storm(now: float) -> bool:
 
 @pytest.mark.parametrize("rate", [5, None])
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_storm_of_five_seconds_costs_at_most_2_percent_of_a_minute_and_no_request(tmp_path, rate, processes):
+def test_a_storm_of_five_seconds_costs_at_most_2_percent_of_a_minute_and_no_request(tmp_path, rate, processes, score):
     rates = (rate,) * processes
     done = run(Plan(rates, rate, seconds=60, storm=storm, folder=tmp_path))
     assert 0 < done.refused <= 0.02
     assert not [traffic for traffic in done.traffic if traffic.failed]
     assert done.fullest() <= (rate or 6)
     assert 5_000 <= max(traffic.held_ms for traffic in done.traffic) <= 12_000
+    score("R7", f"{done.fullest()} of {rate or 6} in the fullest second, {processes} processes")
+    score("R8", f"{100 * done.refused:.1f} %")
 
 
 def test_after_a_refusal_90_percent_come_back_at_once_and_the_rest_slowly():

@@ -60,7 +60,7 @@ def test_five_successes_earn_a_retry_and_no_more_than_a_hundred_tokens_are_kept(
 @no_backoff
 @pytest.mark.parametrize("wanted", [80, 400])
 @pytest.mark.parametrize("fault", [reply(b"", 503), httpx.ReadTimeout("slow"), httpx.ConnectError("gone")], ids=["503", "timeout", "gone"])
-async def test_in_an_outage_a_quarter_more_is_sent_than_wanted_at_most(fault, wanted):
+async def test_in_an_outage_a_quarter_more_is_sent_than_wanted_at_most(fault, wanted, score):
     script = Script(fault)
     transport = transport_for(script)
     for _ in range(wanted):
@@ -69,6 +69,7 @@ async def test_in_an_outage_a_quarter_more_is_sent_than_wanted_at_most(fault, wa
     retries = 10 if isinstance(fault, httpx.ReadTimeout) else 20
     assert len(script.requests) == wanted + retries <= 1.25 * wanted
     assert transport.traffic().retries == retries
+    score("R9", f"{len(script.requests) / wanted:.2f} ×")
 
 
 @no_backoff
@@ -134,7 +135,7 @@ async def lost_of(share: float, wanted: int) -> tuple[set[str], Counter[str], fl
     return lost, bad.met, clock.monotonic()
 
 
-def test_at_ten_percent_errors_only_what_failed_three_times_is_lost_and_four_fifths_of_the_speed_stay():
+def test_at_ten_percent_errors_only_what_failed_three_times_is_lost_and_four_fifths_of_the_speed_stay(score):
     lost, met, clean_s = simulated.run(lost_of(0, 600))
     assert (lost, met.total()) == (set(), 0)
     lost, met, seconds = simulated.run(lost_of(0.1, 600))
@@ -142,3 +143,4 @@ def test_at_ten_percent_errors_only_what_failed_three_times_is_lost_and_four_fif
     assert lost == {title for title, mishaps in met.items() if mishaps == 3}
     assert len(lost) < 6
     assert clean_s / seconds >= 0.8
+    score("R10", f"{100 * clean_s / seconds:.0f} %")

@@ -344,7 +344,8 @@ async def test_keys_go_nowhere_else(url):
 async def test_the_loggers_of_the_library_keep_urls_to_themselves(caplog):
     caplog.set_level(logging.DEBUG)
     await transport_for(Script(reply(GOOD))).ask(BALANCE, wire.balance)
-    assert not caplog.records
+    assert [record.name for record in caplog.records] == ["dmscan.market"]
+    assert OFFICIAL not in caplog.text
 
 
 # Faults of the wire
