@@ -1,5 +1,19 @@
-"""`python -m dmscan`."""
+"""`dmscan`, and `python -m dmscan`: a Ctrl-C while the program loads ends it without a word."""
 
-from dmscan.cli.app import run
+import signal
 
-run()
+
+def run() -> None:
+    """The console script."""
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from dmscan.cli.app import run as loaded  # noqa: PLC0415 - that is what takes the time
+
+    if interruptible:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    loaded()
+
+
+if __name__ == "__main__":
+    run()

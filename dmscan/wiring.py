@@ -93,7 +93,14 @@ def peak_memory_mb() -> int:
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return int(status.partition("VmHWM:")[2].split()[0]) // 1024
     except (OSError, IndexError, ValueError):
-        import resource  # noqa: PLC0415 - only where there is no /proc
-        import sys  # noqa: PLC0415
+        return _peak_memory_elsewhere_mb()
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 1024)
+
+def _peak_memory_elsewhere_mb() -> int:
+    """Where there is no /proc; 0 if nothing can be opened any more."""
+    try:
+        import resource  # noqa: PLC0415
+        import sys  # noqa: PLC0415
+    except (ImportError, OSError):
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 1024)

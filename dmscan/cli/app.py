@@ -39,7 +39,7 @@ def dmscan(
 
 
 def run() -> None:
-    """The console script."""
+    """The program from here on: the process ends with the exit code."""
     sys.exit(main(sys.argv[1:]))
 
 

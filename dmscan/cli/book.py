@@ -38,6 +38,11 @@ class Book:
         except HistoryError as error:
             self._desk.trouble(error)
 
+    def hurry(self) -> None:
+        """From now on nobody waits long for a history that another program holds."""
+        if self.history:
+            self.history.hurry()
+
     async def begin(self, started_at: int) -> None:
         """So that a scan that dies is known too."""
         asked = msgspec.json.encode(records.request(self._task.request)).decode()

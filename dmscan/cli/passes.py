@@ -52,7 +52,7 @@ async def perform(ordered: Order) -> ExitCode:
         sequel = Sequel(planned, history, clock, board.complain)
         passes = Passes(planned, market, history, clock, (board, sequel))
         watch = Watch(passes.scan, ordered.schedule, clock, board, random.random)
-        with sequel.serving(ordered.port), stopping(watch.stop) as caught, board.open(lambda: market.pace, watch.stop.set):
+        with sequel.serving(ordered.port), stopping(watch.stop, history.hurry) as caught, board.open(lambda: market.pace, watch.stop.set):
             code = await watch.run()
             await sequel.end()
     if market.warning:

@@ -58,7 +58,7 @@ async def _perform(task: Task, desk: Desk, clock: Clock, heartbeat: Heartbeat) -
         rate = task.request.rate if task.request.rate_set else None
         market = await stack.enter_async_context(open_market(settings, rate, clock, task.request.max_requests))
         scan = Scan(task.request, market, clock, desk, book.history.memory if book.history else None)
-        with stopping(scan.stop) as caught, desk.bar():
+        with stopping(scan.stop, book.hurry) as caught, desk.bar():
             desk.begin(scan.stop.set)
             await book.begin(clock.seconds())
             report = await scan.run(desk.scan_id, task.source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -24,14 +24,15 @@ class Caught:
 
 
 @contextmanager
-def stopping(stop: asyncio.Event) -> Iterator[Caught]:
-    """Sets `stop` at the first signal."""
+def stopping(stop: asyncio.Event, hurry: Callable[[], None] = lambda: None) -> Iterator[Caught]:
+    """Sets `stop` at the first signal, and calls `hurry`, so that whatever waits for others waits no longer."""
     loop, caught = asyncio.get_running_loop(), Caught()
 
     def on_signal(number: int) -> None:
         if caught.number is not None:
             os._exit(128 + number)
         caught.number = number
+        hurry()
         stop.set()
 
     for number in SIGNALS:

@@ -52,16 +52,20 @@ class Database:
     async def __aexit__(self, *_: object) -> None:
         self._close()
 
+    def hurry(self) -> None:
+        """From now on a locked file is tried once more at most, also by who waits for it already: somebody wants to stop."""
+        self._tries = min(self._tries, 2)
+
     async def run(self, work: Work[T]) -> T:
         """`work` on the database thread, tried again while another connection holds the lock."""
-        tries_left = self._tries
+        tried = 0
         while True:
             begun = self._clock.monotonic()
             try:
                 return await self._on_thread(work)
             except faults.FAULTS as error:
-                tries_left -= 1
-                if not (tries_left and faults.is_busy(error)):
+                tried += 1
+                if tried >= self._tries or not faults.is_busy(error):
                     raise self._fault(error) from error
             # Where waiting could deadlock SQLite gives up at once: the rest of the step is waited here.
             await self._clock.sleep(max(0.0, STEP_S - (self._clock.monotonic() - begun)))

@@ -83,6 +83,10 @@ class History:
 
         await self._database.write(all_of_it)
 
+    def hurry(self) -> None:
+        """Whoever stops does not wait for a file that another program holds."""
+        self._database.hurry()
+
     @property
     def db_ms(self) -> tuple[int, int] | None:
         """Median and 95th percentile of the scan's transactions so far, in whole milliseconds; `None` before the first."""

@@ -177,7 +177,7 @@ def test_S1_S3_R14_a_watch_ends_soon_at_any_moment(tmp_path: Path, market: str, 
 def test_S4_a_signal_while_the_database_is_locked_ends_it_soon(
     dmscan: Dmscan, tmp_path: Path, number: signal.Signals, score: Callable[[str, str], None]
 ) -> None:
-    """Another program holds the file while the scan would store: it is waited for twice, five seconds each."""
+    """Another program holds the file while the scan would store: it is hardly waited for."""
     database = tmp_path / "history.db"
     dmscan.scan("--db", str(database))
     process = dmscan.start(*SCAN, "--fresh", "--db", str(database))
@@ -192,7 +192,7 @@ def test_S4_a_signal_while_the_database_is_locked_ends_it_soon(
     assert process.returncode == CODES[number], stderr
     assert json.loads(stdout)["complete"] is False
     score("R14", f"while locked: {took:.2f} s")
-    assert took <= 10 + SOON_S
+    assert took <= SOON_S
 
 
 def test_S2_R14_a_second_interrupt_ends_it_at_once(dmscan: Dmscan, tmp_path: Path, score: Callable[[str, str], None]) -> None:
