@@ -296,7 +296,7 @@ COMMANDS = (("explain", "--offline"), ("fees", "--offline", "--price", "10"), ("
 
 @pytest.mark.parametrize("turn", range(len(COMMANDS)))
 def test_the_commands_about_one_title_show_it_and_nothing_happens(scanned, turn):
-    for form, asked in (("table", GOOD[turn :: len(COMMANDS)]), ("json", GOOD[turn::25])):
+    for form, asked in (("table", GOOD[turn :: 2 * len(COMMANDS)]), ("json", GOOD[turn::50])):
         codes, printed, stderr = each(scanned, asked, *COMMANDS[turn], "-f", form)
         assert (set(codes), stderr, len(printed)) == ({"0"}, "", len(asked))
         for text, shown in zip(asked, printed, strict=True):

@@ -291,12 +291,9 @@ SPOILT = {
 }
 
 
-BROKEN = "cli/redaction.py gives up on an address that urlsplit cannot take apart"
-
-
 @pytest.mark.parametrize(
     "spoilt",
-    [pytest.param(name, marks=pytest.mark.xfail(reason=BROKEN) if name.endswith("that cannot be read") else ()) for name in SPOILT],
+    SPOILT,
 )
 def test_a_secret_that_is_refused_is_not_repeated(tmp_path, spoilt):
     run(Dmscan(tmp_path, **SPOILT[spoilt]), "scan --debug", 22)
