@@ -22,7 +22,7 @@ ROUNDS = 15
 PATIENCE_S = 30
 
 DMSCAN = """
-from dmscan.cli.app import run
+from dmscan.__main__ import run
 run()
 """
 HELLO = """

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dmscan.clock import Clock
 from dmscan.core.calls import Speed
@@ -18,9 +19,11 @@ from dmscan.market.probe import Listener, Probe
 from dmscan.market.sharing import board_for, last_lanes
 from dmscan.market.signing import Signer, load_keys, new_pair
 from dmscan.market.transport import Transport
-from dmscan.notify.telegram import Telegram
 from dmscan.settings import Secret, Settings
 from dmscan.settings import Telegram as Bot
+
+if TYPE_CHECKING:
+    from dmscan.notify.telegram import Telegram
 
 PROBE_S = 8.0
 """So long a question of `dmscan doctor` waits for its answer, each of three times."""
@@ -75,6 +78,8 @@ async def open_probe(settings: Settings, clock: Clock) -> AsyncIterator[Probe]:
 
 def open_telegram(bot: Bot, clock: Clock) -> Telegram:
     """The sender, to be opened with `async with`."""
+    from dmscan.notify.telegram import Telegram  # noqa: PLC0415 - few scans tell anybody
+
     return Telegram(bot.token.reveal(), bot.url, clock)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from dmscan.core.report import ScanReport
 from dmscan.errors import ExitCode
-from dmscan.notify import ping
 from dmscan.settings import Secret
 
 WIDTH = 100
@@ -24,12 +23,15 @@ class Heartbeat:
     def begin(self) -> None:
         """Not waited for: it must not hold up the scan."""
         if self._url:
+            from dmscan.notify import ping
+
             self._begun = asyncio.create_task(ping.start(self._url.reveal(), self._run_id))
 
     async def end(self, code: ExitCode, report: ScanReport | None = None, why: str = "") -> None:
         """With the scan's summary, or the sentence that says why there is none."""
         if not self._url:
             return
+        from dmscan.notify import ping
         from dmscan.render.table import as_table  # it loads rich
 
         troubles = [await self._begun] if self._begun else []

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from dmscan.cli.notify import NO_BOT, NO_CHAT
 from dmscan.cli.options import parse, parse_quiet_hours, within
 from dmscan.clock import Clock
 from dmscan.core.alerts import MOST_SHOWN, QuietHours, Wish
@@ -16,11 +15,7 @@ from dmscan.core.money import parse_share
 from dmscan.errors import DmscanError, ExitCode, SettingsError, UsageError
 from dmscan.history.alerts import Telling
 from dmscan.history.store import History
-from dmscan.notify.outbox import Post, drain
-from dmscan.notify.pace import quiet_now
-from dmscan.render.message import body, compose
 from dmscan.settings import Telegram
-from dmscan.wiring import open_telegram
 
 PATIENCE_S = 30.0
 """So long a scan goes on sending; what is left is sent by the next one."""
@@ -37,10 +32,17 @@ class Notices:
 
     @property
     def telling(self) -> Telling:
+        from dmscan.render.message import body
+
         return Telling(self.bot.chats, self.wish, body)
 
     async def send(self, history: History, clock: Clock, stop: asyncio.Event, tell: Callable[[str], None]) -> ExitCode:
         """Sends what is due and tells what the user should know. `NOT_NOTIFIED` if something was not delivered that should have been."""
+        from dmscan.notify.outbox import Post, drain
+        from dmscan.notify.pace import quiet_now
+        from dmscan.render.message import compose
+        from dmscan.wiring import open_telegram
+
         is_quiet = partial(quiet_now, self.quiet, clock) if self.quiet else bool
         try:
             async with open_telegram(self.bot, clock) as sender:
@@ -65,8 +67,12 @@ def notices(typed: Mapping[str, Any], bot: Telegram | None) -> Notices | None:
     if typed["no_store"]:
         raise UsageError("--notify remembers in the history what it told, so it cannot go with --no-store.")
     if bot is None:
+        from dmscan.cli.notify import NO_BOT
+
         raise SettingsError(NO_BOT)
     if not bot.chats:
+        from dmscan.cli.notify import NO_CHAT
+
         raise SettingsError(NO_CHAT)
     if typed["sandbox"] and not bot.is_local:
         raise UsageError("--sandbox tells no real chat of finds that are none: leave --notify out, or set DMSCAN_TELEGRAM_URL to loopback.")

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from dmscan.core.attention import Turn, abreast, turn
-from dmscan.core.memory import Known, Refusals
+from dmscan.core.memory import OFTEN, YOUNG_S, Known, Refusals
 from dmscan.core.models import Quote
 
 from make import NOW, make_quote, make_request
@@ -69,3 +69,9 @@ def test_the_turns_are_in_order() -> None:
 def test_no_more_is_under_way_than_the_pace_can_use_and_a_scan_that_stands_alone_asks_as_it_likes() -> None:
     assert [abreast(4, pace, WATCH) for pace in (0.5, 2, 5, 10, 300)] == [1, 1, 2, 3, 4]
     assert abreast(4, 2, SCAN) == 4
+
+
+def test_a_best_bid_moves_fast_if_it_is_young_or_moved_in_half_of_the_looks() -> None:
+    assert not known().has_fast_bids
+    assert [known(bid_since=THEN.at - age).has_fast_bids for age in (0, YOUNG_S - 1, YOUNG_S)] == [True, True, False]
+    assert [known(bid_moves=moves).has_fast_bids for moves in (0, OFTEN - 1, OFTEN)] == [False, False, True]

@@ -8,7 +8,7 @@ import pytest
 
 from dmscan.core import checkup
 from dmscan.core.checkup import Check, Contents, Kind, Mark, Place
-from dmscan.errors import ExitCode
+from dmscan.errors import DmscanError, ExitCode, HistoryTooNew, MarketRefused
 
 PLACE = Place("/data/history.db", Kind.FILE, "/data", size=2_202_010, mode=0o600, folder_mode=0o700, free=10**10, filesystem="ext4")
 
@@ -160,3 +160,13 @@ def test_a_terminal_that_cannot_print_a_star_is_told_how_to(encoding: str, mark:
 )
 def test_sizes(count: int, text: str) -> None:
     assert checkup.size(count) == text
+
+
+@pytest.mark.parametrize("error", [MarketRefused("DMarket does not take the key.", "user/balance"), HistoryTooNew("It is newer.")])
+def test_what_failed_says_why_and_ends_the_command_as_the_error_would(error: DmscanError) -> None:
+    assert checkup.failed("key", error) == Check("key", Mark.FAIL, str(error), error.exit_code)
+
+
+def test_who_holds_the_database_now_is_named_and_fails_nothing() -> None:
+    assert checkup.running(["dmscan scan", "dmscan watch"]) == Check("locks", Mark.OK, "held now by dmscan scan, dmscan watch")
+    assert checkup.running([]) == Check("locks", Mark.OK, "none held")

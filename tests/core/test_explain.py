@@ -13,12 +13,14 @@ from msgspec.structs import replace
 from dmscan.core.changes import DIALS, Change, open_verdicts, smallest_changes
 from dmscan.core.checks import Check, Checks, first_failed
 from dmscan.core.explain import explain
+from dmscan.core.explained import Explanation, Fact, Origin
 from dmscan.core.judge import SIGNED, judge
-from dmscan.core.models import Entry, Evidence, Exit, FeeSchedule, FeeSource, Need, Reason, SaleKind, Stamped
-from dmscan.core.report import Pair, ScanRequest
+from dmscan.core.models import Entry, Evidence, Exit, FeeSchedule, FeeSource, Game, Need, Reason, SaleKind, Stamped
+from dmscan.core.report import Pair, ScanRequest, Trouble
 from dmscan.core.rules import price_bands
+from dmscan.errors import ExitCode
 
-from make import DAY, NOW, make_offer, make_quote, make_request, make_rules, make_sale, make_target
+from make import DAY, NOW, TITLE, make_offer, make_quote, make_request, make_rules, make_sale, make_target
 from strategies import EVIDENCE, RENEWABLE, RENEWABLE_BOTH, RULES, grown, random_rules
 
 INSTANT, RELIST, OWN = (Entry.OFFER, Exit.INSTANT), (Entry.OFFER, Exit.RELIST), (Entry.TARGET, Exit.RELIST)
@@ -212,3 +214,48 @@ def test_what_is_not_known_is_neither_passed_nor_missed():
     checks = explain(RELIST, replace(RELISTED, offers=None), make_rules())
     assert [check.rule for check in checks if check.passed is None] == ["offers"]
     assert judge(RELIST, replace(RELISTED, offers=None), make_rules()) is Need.OFFERS
+
+
+def test_a_title_of_which_nothing_is_offered_has_no_buyable_offer():
+    sold_out = replace(RELISTED, offers=Stamped((), NOW))
+    for pair in (INSTANT, RELIST):
+        quote = make_quote(ask=1000, bid=1200)
+        last = explain(pair, replace(sold_out, quote=quote), make_rules())[-1]
+        assert (last.rule, last.value, last.limit, last.passed) == ("offers", 0, 1, False)
+        assert judge(pair, replace(sold_out, quote=quote), make_rules()) is last.reason is Reason.NO_BUYABLE_OFFER
+
+
+def test_a_title_without_targets_needs_no_look_at_its_offers():
+    unwanted = Evidence(make_quote(ask=1000, bid=1200), FEES, targets=Stamped((), NOW))
+    checks = explain(INSTANT, unwanted, make_rules())
+    assert (checks[-1].rule, checks[-1].passed) == ("compatible_bid", False)
+    assert "offers" not in {check.rule for check in checks}
+    assert judge(INSTANT, unwanted, make_rules()) is checks[-1].reason is Reason.NO_COMPATIBLE_BID
+
+
+# --- as a whole ---------------------------------------------------------------------------------------------------------------
+
+
+def explained(*codes: ExitCode, **changes: object) -> Explanation:
+    facts = (Fact("quote", Origin.ASKED, NOW, 1), Fact("fees", Origin.STORED, NOW - 60), Fact("sales", Origin.ASKED, NOW, 3))
+    troubles = tuple(Trouble(code, "It broke.") for code in codes)
+    return Explanation(Game.CS2, TITLE, make_request(), NOW, facts, troubles=troubles, **changes)
+
+
+def test_an_explanation_cost_what_its_facts_did():
+    assert explained().requests == 4
+
+
+@pytest.mark.parametrize(
+    ("codes", "without", "with_a_quote"),
+    [
+        ((), ExitCode.OK, ExitCode.OK),
+        ((ExitCode.NO_DATA,), ExitCode.NO_DATA, ExitCode.PARTIAL),
+        ((ExitCode.RATE_LIMITED,), ExitCode.RATE_LIMITED, ExitCode.PARTIAL),
+        ((ExitCode.KEY_REFUSED,), ExitCode.KEY_REFUSED, ExitCode.KEY_REFUSED),
+        ((ExitCode.NO_DATA, ExitCode.KEY_REFUSED), ExitCode.KEY_REFUSED, ExitCode.KEY_REFUSED),
+    ],
+)
+def test_an_explanation_that_lacks_answers_is_partial_if_there_is_a_quote(codes, without, with_a_quote):
+    assert explained(*codes).exit_code is without
+    assert explained(*codes, quote=make_quote()).exit_code is with_a_quote

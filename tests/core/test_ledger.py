@@ -7,6 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from dmscan.core.fees import ASSUMED
 from dmscan.core.judge import Verdict
@@ -56,6 +57,18 @@ def test_of_watched_titles_it_keeps_when_they_were_refused_in_earnest():
     other = Evidence(make_quote(title="Another"), ASSUMED.schedule(""))
     book.settle(other, {INSTANT: Reason.NO_BID, RELIST: Reason.NO_ASK})
     assert book.refused == {(Game.CS2, TITLE, INSTANT): NOW}
+
+
+@pytest.mark.parametrize("watched", [frozenset(), frozenset({(Game.CS2, TITLE)})])
+def test_a_refusal_on_sight_books_what_a_verdict_would_but_is_in_no_sample(watched):
+    heard = []
+    seen, asked = (Ledger(make_request(), heard.append, draw=Random(1).randrange) for _ in range(2))
+    seen.watched = asked.watched = watched
+    seen.refuse_on_sight(make_quote(at=NOW), (Reason.NO_BID, Reason.TOO_FEW_SALES))
+    asked.settle(replace(evidence(), quote=make_quote(at=NOW)), NO_BID)
+    assert (seen.rejected, seen.examples, seen.refused) == (asked.rejected, asked.examples, asked.refused)
+    assert bool(seen.refused) is bool(watched)
+    assert (len(seen.sample), len(asked.sample), heard) == (0, 1, [])
 
 
 def test_a_watched_title_that_is_gone_at_the_second_look_was_refused_then():

@@ -38,12 +38,19 @@ def test_unknown_days_count_as_one():
 
 
 @pytest.mark.parametrize(
-    ("stamps", "now"),
-    [({}, 0), ({"sales": 5}, 5), ({"sales": 5, "targets": 9, "offers": 7}, 9), ({"offers": -9}, 0), ({"offers": 7, "fills": 8}, 8)],
+    ("stamps", "now", "oldest"),
+    [
+        ({}, 0, 0),
+        ({"sales": 5}, 5, 0),
+        ({"sales": 5, "targets": 9, "offers": 7}, 9, 0),
+        ({"offers": -9}, 0, -9),
+        ({"offers": 7, "fills": -8}, 7, -8),
+    ],
 )
-def test_now_is_when_the_last_answer_used_arrived(stamps, now):
+def test_now_is_when_the_last_answer_used_arrived_and_the_oldest_is_told_too(stamps, now, oldest):
     answers = {name: Stamped((), NOW + after) for name, after in stamps.items()}
-    assert Evidence(make_quote(at=NOW), ASSUMED.schedule(""), **answers).now == NOW + now
+    evidence = Evidence(make_quote(at=NOW), ASSUMED.schedule(""), **answers)
+    assert (evidence.now, evidence.oldest_at) == (NOW + now, NOW + oldest)
 
 
 def test_what_has_not_been_asked_is_told_in_the_order_of_the_calls():

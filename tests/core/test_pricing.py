@@ -10,6 +10,8 @@ from hypothesis import given
 from dmscan.core.fees import ASSUMED, fee
 from dmscan.core.models import FeeRow, FeeSchedule, FeeSource, FeeTable, Game, Stamped
 from dmscan.core.pricing import TitleFees, Turn, changed, fee_changes, priced, worked_out
+from dmscan.core.report import Trouble
+from dmscan.errors import ExitCode
 
 from make import DAY, NOW, TITLE, make_quote, make_request, make_rules
 from strategies import PRICES, RULES, SCHEDULES, TIMES
@@ -97,3 +99,22 @@ def test_without_two_tables_nothing_is_compared():
     assert changed(Game.CS2, None, now).changes == changed(Game.CS2, now, None).changes == ()
     (change,) = changed(Game.CS2, Stamped(ASSUMED, NOW - DAY), now).changes
     assert (change.title, change.before, change.after) == ("A", (), (LOW,))
+
+
+def test_a_title_that_is_named_without_a_row_is_no_change():
+    assert [*fee_changes(table(A=(), B=(LOW,)), table(B=(LOW,)))] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "without", "with_fees"),
+    [
+        (ExitCode.NO_DATA, ExitCode.NO_DATA, ExitCode.PARTIAL),
+        (ExitCode.RATE_LIMITED, ExitCode.RATE_LIMITED, ExitCode.PARTIAL),
+        (ExitCode.KEY_REFUSED, ExitCode.KEY_REFUSED, ExitCode.KEY_REFUSED),
+    ],
+)
+def test_an_answer_that_lacks_something_is_partial_if_there_are_fees(code, without, with_fees):
+    troubles = (Trouble(code, "It broke."),)
+    assert told(troubles=troubles).exit_code is without
+    assert told(troubles=troubles, fees=FEES).exit_code is with_fees
+    assert told(fees=FEES).exit_code is ExitCode.OK

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -207,6 +209,47 @@ def test_locks_are_seen_and_neither_made_nor_kept(tmp_path: Path) -> None:
     assert look.running(database) == ()
     with scan_lock(database):
         pass
+
+
+def test_what_cannot_be_asked_about_a_lock_is_no_lock_that_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link is not followed, and a file system without locks holds none."""
+    database, elsewhere = tmp_path / "history.db", tmp_path / "elsewhere"
+    with elsewhere.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        (tmp_path / "history.db.scan.lock").symlink_to(elsewhere)
+        assert look.running(database) == ()
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with scan_lock(database, command="watch"):
+        assert look.running(database) == ("watch",)
+        monkeypatch.setattr(fcntl, "flock", flock)
+        assert look.running(database) == ()
+        monkeypatch.undo()
+
+
+async def test_what_this_sqlite_cannot_check_is_told_and_not_called_well(tmp_path: Path) -> None:
+    """Not every error of a check is its end in time: here an index is ordered as only another program knows."""
+    path = tmp_path / "history.db"
+    await fill(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.create_collation("theirs", lambda one, other: (one > other) - (one < other))
+        connection.execute("CREATE TABLE odd (text TEXT COLLATE theirs)")
+        connection.execute("CREATE INDEX by_text ON odd (text)")
+        connection.execute("INSERT INTO odd VALUES ('a'), ('b')")
+    with pytest.raises(HistoryError, match="no such collation sequence: theirs"):
+        look.contents(path)
+
+
+def test_a_place_is_told_of_without_what_the_system_does_not_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only Linux has a list of mounts, and only what is there has room."""
+    monkeypatch.setattr(look, "MOUNTS", tmp_path / "missing")
+    place = look.place(tmp_path / "history.db")
+    assert (place.kind, place.filesystem) == (Kind.MISSING, "")
+    assert place.free
+    assert look._free(tmp_path / "missing") is None
+    assert look.place(tmp_path / ("x" * 300)).kind is Kind.UNREACHABLE
 
 
 @pytest.mark.parametrize(

@@ -380,6 +380,14 @@ async def test_a_second_fee_table_of_one_second_replaces_the_first(memory: Memor
     assert count(path, "fee_tables") == 1
 
 
+async def test_an_older_fee_table_changes_nothing(memory: Memory, path: Path) -> None:
+    now, older = (Stamped(FeeTable(Fraction(n, 100), 1, FeeSource.DEFAULT), NOW - n) for n in range(2))
+    for heard in (now, older):
+        memory.note_fees(Game.CS2, heard)
+        await memory.flush()
+    assert (await memory.fees(Game.CS2, 0), count(path, "fee_tables")) == (now, 1)
+
+
 async def test_fees_are_given_only_of_their_game_and_since(memory: Memory) -> None:
     table = FeeTable(Fraction(1, 10), 2, FeeSource.DEFAULT)
     memory.note_fees(Game.CS2, Stamped(table, NOW))

@@ -12,12 +12,12 @@ import pytest
 
 from dmscan.clock import Clock
 from dmscan.core.memory import SalesOutlook, SweepState
-from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Stamped
+from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, SaleKind, Stamped
 from dmscan.errors import HistoryError, HistoryTooNew
 from dmscan.history.reader import reading
 from dmscan.history.store import open_history
 
-from make import DAY, NOW, TITLE, make_quote
+from make import DAY, NOW, TITLE, make_quote, make_sale
 from stored import SCHEMA_1, sha256
 
 FEES = Stamped(FeeTable(Fraction(1, 10), 1, FeeSource.DEFAULT, {TITLE: (FeeRow(Fraction(1, 50), 1, 9999, NOW + DAY),)}), NOW)
@@ -51,6 +51,36 @@ async def test_what_was_stored_is_read_and_nothing_changes(tmp_path: Path) -> No
         assert (reader.fee_attempted(Game.CS2, NOW // DAY), reader.fee_attempted(Game.CS2, 0)) == (True, False)
         assert reader.open_titles(0) == frozenset()
     assert (sha256(path), path.stat().st_mtime_ns, files(tmp_path)) == before
+
+
+async def test_the_last_answer_on_sales_is_read_by_kind_however_old(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    sold, filled = Stamped((make_sale(at=NOW - DAY),), NOW), Stamped((make_sale(kind=SaleKind.TARGET, at=NOW - 2 * DAY),), NOW)
+    async with open_history(path, "sandbox", Clock()) as history:
+        history.memory.note_sales(Game.CS2, TITLE, sold, OUTLOOK)
+        history.memory.note_fills(Game.CS2, TITLE, filled)
+        await history.memory.flush()
+    with reading(path, "sandbox") as reader:
+        assert reader
+        assert reader.sales(Game.CS2, TITLE, SaleKind.OFFER) == sold
+        assert reader.sales(Game.CS2, TITLE, SaleKind.TARGET) == filled
+        assert reader.sales(Game.CS2, "Another", SaleKind.OFFER) is None
+
+
+async def test_the_fees_of_a_day_before_are_the_last_ones_of_an_earlier_day(tmp_path: Path) -> None:
+    path, midnight = tmp_path / "history.db", NOW // DAY * DAY
+    tables = [Stamped(FeeTable(Fraction(n, 100), 1, FeeSource.DEFAULT), at) for n, at in enumerate((midnight - 2, midnight - 1, midnight))]
+    async with open_history(path, "sandbox", Clock()) as history:
+        for table in tables:
+            history.memory.note_fees(Game.CS2, table)
+            await history.memory.flush()
+    with reading(path, "sandbox") as reader:
+        assert reader
+        assert reader.fees(Game.CS2) == tables[2]
+        assert reader.fees_of_a_day_before(Game.CS2, NOW) == tables[1]
+        assert reader.fees_of_a_day_before(Game.CS2, NOW + DAY) == tables[2]
+        assert reader.fees_of_a_day_before(Game.CS2, NOW - DAY) is None
+        assert reader.fees_of_a_day_before(Game.DOTA2, NOW) is None
 
 
 async def test_another_source_knows_nothing_of_it(tmp_path: Path) -> None:

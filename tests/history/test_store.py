@@ -233,6 +233,17 @@ async def test_a_lock_held_for_ever_ends_in_a_sentence(history: History, path: P
     assert opportunities(path, "scan-1") == EVERY_KIND
 
 
+async def test_who_stops_waits_for_a_lock_no_longer_also_if_he_waits_already(path: Path) -> None:
+    """Otherwise the test would be over only after its own limit of time."""
+    async with open_history(path, "sandbox", Clock(), patience_s=10_000) as history:
+        with held(path):
+            waiting = asyncio.create_task(record(history))
+            await asyncio.sleep(0)
+            history.hurry()
+            with pytest.raises(HistoryError, match=r"history\.db stayed locked by another program"):
+                await waiting
+
+
 async def test_opening_a_locked_database_ends_in_a_sentence_and_no_thread(history: History, path: Path) -> None:
     threads = threading.active_count()
     with held(path), pytest.raises(HistoryError, match=r"history\.db stayed locked by another program"):

@@ -21,7 +21,7 @@ from dmscan.core.memory import SalesOutlook
 from dmscan.core.models import Entry, Exit, FeeSource, FeeTable, Game, Reason, SaleKind, Stamped
 from dmscan.core.past import Span
 from dmscan.core.report import Refusal, ScanReport
-from dmscan.errors import ExitCode, HistoryError, HistoryTooNew
+from dmscan.errors import ExitCode, HistoryError, HistoryTooNew, Locked
 from dmscan.history import exports, prune, schema
 from dmscan.history.backup import backup
 from dmscan.history.exports import EXPORTS, names, pages
@@ -185,6 +185,24 @@ async def test_vacuum_gives_the_room_back(path: Path) -> None:
     assert path.stat().st_size < size / 3
 
 
+async def test_what_cannot_be_pruned_is_left_as_it_is(path: Path, tmp_path: Path) -> None:
+    await fill(path, days=2)
+    before = contents(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Locked, match="close that program or prune later"):
+            await prune.prune(path, SOURCE, NOW + DAY)
+        other.execute("ROLLBACK")
+        other.execute(f"PRAGMA user_version = {len(schema.STEPS) + 1}")
+    with pytest.raises(HistoryTooNew):
+        await prune.prune(path, SOURCE, NOW + DAY)
+    assert contents(path) == before
+    (tmp_path / "text.db").write_text("no database at all" * 100)
+    with pytest.raises(HistoryError, match="is not a database") as caught:
+        await prune.prune(tmp_path / "text.db", SOURCE, NOW + DAY)
+    assert not isinstance(caught.value, Locked)
+
+
 async def test_a_scan_beside_it_stores_what_it_finds(path: Path) -> None:
     await fill(path, days=60)
     async with open_history(path, SOURCE, Clock()) as history, asyncio.TaskGroup() as group:
@@ -228,6 +246,8 @@ async def test_a_copy_replaces_nothing_and_a_failure_leaves_nothing(path: Path, 
     assert (tmp_path / "mine.txt").read_text() == "mine"
     with pytest.raises(HistoryError, match="cannot be made: No such file or directory"):
         backup(path, tmp_path / "missing" / "copy.db")
+    with pytest.raises(HistoryError, match="File name too long"):
+        backup(path, tmp_path / "copy.db".ljust(255, "x"))
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(schema.STEPS) + 1}")
     with pytest.raises(HistoryTooNew):

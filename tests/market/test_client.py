@@ -12,7 +12,7 @@ import pytest
 from dmscan.clock import Clock
 from dmscan.core.models import FeeSource, Game, SaleKind
 from dmscan.errors import MarketChanged, MarketUnavailable
-from dmscan.market.client import Market
+from dmscan.market.client import FEE_PAGES, Market
 from dmscan.market.endpoints import Endpoint
 from dmscan.market.paging import SeenTitles, Trail
 
@@ -75,6 +75,30 @@ async def test_a_catalogue_ends_at_the_second_empty_page_in_a_row():
     )
     assert await swept(market) == ["a", "b"]
     assert len(script.requests) == 5
+
+
+REFUSED = reply(b'{"message": "no"}', 400)
+
+
+async def test_a_cursor_that_is_taken_no_more_leads_back_to_the_first_page_and_no_title_comes_twice():
+    market, script = market_for(prices("a", cursor="1"), REFUSED, prices("a", "b", cursor="2"), prices("c"))
+    assert await swept(market) == ["a", "b", "c"]
+    assert [body.get("cursor", "") for body in script.bodies] == ["", "1", "", "2"]
+
+
+async def test_a_cursor_that_is_refused_again_ends_the_sweep():
+    market, script = market_for(prices("a", cursor="1"), REFUSED, prices("b", cursor="2"), REFUSED)
+    got: list[str] = []
+    with pytest.raises(MarketChanged):
+        await swept(market, got)
+    assert (got, len(script.requests)) == (["a", "b"], 4)
+
+
+async def test_a_first_page_that_is_refused_is_not_asked_for_twice():
+    market, script = market_for(REFUSED)
+    with pytest.raises(MarketChanged):
+        await swept(market)
+    assert len(script.requests) == 1
 
 
 def test_an_endless_list_ends_at_its_page_cap():
@@ -245,6 +269,12 @@ async def test_a_server_that_ignores_the_offset_gives_each_fee_once():
 async def test_a_page_of_fees_that_are_not_understood_does_not_hide_the_next():
     market, _ = market_for(fee_page(fee_row("a", fraction="x")), fee_page(fee_row("b")), fee_page())
     assert list((await market.fees(Game.CS2)).value.rows) == ["b"]
+
+
+async def test_endless_fees_end_at_their_page_cap_and_what_came_counts():
+    market, script = market_for(lambda _: fee_page(fee_row(str(len(script.requests)))))
+    table = (await market.fees(Game.CS2)).value
+    assert (len(table.rows), len(script.requests)) == (FEE_PAGES, FEE_PAGES)
 
 
 async def test_skipped_rows_add_up_and_the_market_knows_whether_it_signs():

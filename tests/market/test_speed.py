@@ -75,3 +75,7 @@ def test_a_pace_file_that_cannot_be_read_teaches_nothing(tmp_path: Path) -> None
     file.unlink()
     file.mkdir()
     assert last_lanes(tmp_path, SOURCE, "key", Clock())[Group.ITEMS] == Lane()
+
+
+def test_a_folder_whose_name_is_too_long_for_the_system_teaches_nothing(tmp_path: Path) -> None:
+    assert last_lanes(tmp_path / ("x" * 300), SOURCE, "key", Clock()) == Lanes()
