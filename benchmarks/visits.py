@@ -119,7 +119,7 @@ class Visitor:
             yield None
             return
         async with simulated.Remembering(self._history) as database:
-            history = History(database, "sandbox", self._history)
+            history = History(database, "sandbox")
             try:
                 yield history
             finally:

@@ -241,7 +241,7 @@ async def _watched(job: Job, respond: simulated.Respond, path: Path) -> Watched:
     request = replace(request_of(tuple(Exit)), rate=Fraction(RATE), rate_set=True, deadline_s=EVERY_S, rest_s=REST_S)
     market = CachedMarket(simulated.market(respond, clock, Fraction(RATE)), clock)
     async with simulated.Remembering(path) as database:
-        history = History(database, "sandbox", path)
+        history = History(database, "sandbox")
         notes = _Notes(clock, request, market, history)
         schedule = Schedule(EVERY_S, None, Terms(request.rules, request.fee, request.signed))
         watch = Watch(notes.scan, schedule, clock, notes, Random(SEED).random)

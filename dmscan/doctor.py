@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
@@ -88,7 +88,7 @@ LOOKS = (
 )
 
 
-async def examine(market: Market) -> AsyncIterator[Check]:
+async def examine(market: Market) -> AsyncGenerator[Check, None]:
     """Asks each endpoint once, of a busy title where it wants one; without a key the open ones. A failure does not stop the others."""
     check, quote = await _prices(market)
     yield check

@@ -16,7 +16,7 @@ from dmscan.core.models import Game, Quote, QuotePage, Stamped
 from dmscan.core.report import ScanRequest
 from dmscan.core.titles import TitleFilter
 from dmscan.core.wanted import is_wanted
-from dmscan.errors import HistoryError, MarketChanged
+from dmscan.errors import HistoryError
 from dmscan.patience import once_more
 
 SIDE_BY_SIDE = 4
@@ -70,18 +70,9 @@ class Sweep:
             yield quotes
 
     async def _catalogue(self, cursor: str) -> AsyncIterator[QuotePage]:
-        """From where the last sweep was cut; a cursor that no longer holds leads back to the beginning.
-
-        A page that did not come is asked for once more, because without it all that follow are lost.
-        """
+        """From where the last sweep was cut. A page that did not come is asked for once more: without it all that follow are lost."""
         pages = self._market.catalogue(self._game, cursor)
         with suppress(StopAsyncIteration):
-            try:
-                yield await once_more(pages.__anext__)
-            except MarketChanged:
-                if not cursor:
-                    raise
-                pages = self._market.catalogue(self._game)
             while True:
                 yield await once_more(pages.__anext__)
 

@@ -232,7 +232,7 @@ class Market:
         sandbox = Sandbox(self.world, clock, rate=1000)
         market = CachedMarket(simulated.market(lambda asked: tuple(sandbox.respond(Request(*asked))), clock, Fraction(50)), clock)
         async with simulated.Remembering(self.path) as database:
-            history = History(database, "sandbox", self.path)
+            history = History(database, "sandbox")
 
             async def scan(stop: asyncio.Event, found: Found) -> ScanReport:
                 return await self._pass(Scan(self.request, market, clock, _Heard(found), history.memory), market, history, clock)

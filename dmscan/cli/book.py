@@ -13,7 +13,7 @@ from dmscan.cli.task import Task
 from dmscan.clock import Clock
 from dmscan.core.report import ScanReport
 from dmscan.errors import ExitCode, HistoryError, HistoryTooNew
-from dmscan.history.lock import scan_lock
+from dmscan.history.lock import command_lock
 from dmscan.history.store import History, ScanEnd, ScanStart, open_history
 from dmscan.render import records
 
@@ -31,7 +31,7 @@ class Book:
         if not self._task.store:
             return
         try:
-            stack.enter_context(scan_lock(self._task.settings.database, self._task.wait_s))
+            stack.enter_context(command_lock(self._task.settings.database, self._task.wait_s))
             self.history = await stack.enter_async_context(open_history(self._task.settings.database, self._task.source, clock))
         except HistoryTooNew:
             raise

@@ -8,15 +8,16 @@ from functools import partial
 
 from dmscan.cli import log
 from dmscan.cli.order import Order
-from dmscan.cli.output import Stream, say
+from dmscan.cli.output import Stream
+from dmscan.cli.teller import Teller
 from dmscan.clock import Clock
 from dmscan.core.events import Event, Passed
 from dmscan.core.models import Game
 from dmscan.core.outage import Outage
 from dmscan.core.report import Progress, ScanReport, Trouble
-from dmscan.errors import ExitCode, OutputError
+from dmscan.errors import ExitCode
 from dmscan.render import events
-from dmscan.render.text import age, minute, visible
+from dmscan.render.text import age, minute
 
 PATIENCE_S = 1.0
 """So long a watch that ends waits for whoever reads it."""
@@ -27,19 +28,17 @@ OF_AN_OUTAGE = frozenset(
 """Told once when the outage begins, and not in each of its passes."""
 
 
-class Bulletin:
-    """The watch's listener; this one prints nothing but troubles. Output that fails ends the watch: `broken` is raised at its end.
+class Bulletin(Teller):
+    """The watch's listener; this one prints nothing but troubles.
 
     A trouble is told when it was not there in the pass before.
     """
 
     def __init__(self, ordered: Order, clock: Clock) -> None:
-        self.broken: OutputError | None = None
+        super().__init__(ordered.pass_)
         self._ordered, self._clock = ordered, clock
-        self._task = ordered.pass_
         self._scan_id = ""
         self._pace: Callable[[], float] = lambda: 0.0
-        self._stop: Callable[[], None] = lambda: None
         self._down: Outage | None = None
         self._troubles: frozenset[Kind] = frozenset()
 
@@ -72,21 +71,14 @@ class Bulletin:
 
     def down(self, outage: Outage) -> None:
         self._down = outage
-        self.complain(f"no usable data since {minute(outage.since)}: {visible(outage.message)} The watch goes on.")
+        self.warn(f"no usable data since {minute(outage.since)}: {outage.message} The watch goes on.", "outage", code=outage.code)
 
     def recovered(self, outage: Outage, now: int) -> None:
         self._down = None
-        self.complain(f"recovered after {age(now - outage.since)}.")
+        self.warn(f"recovered after {age(now - outage.since)}.", "recovered")
 
     def bug(self, error: Exception) -> None:
-        self.complain(f"this is a bug ({type(error).__name__}); the watch goes on, and ends with the third in a row. Report it.")
-
-    def note(self, text: str) -> None:
-        if not self._task.quiet:
-            self.complain(text)
-
-    def complain(self, text: str) -> None:
-        say(f"{'[sandbox] ' if self._task.sandbox else 'dmscan: '}{text}")
+        self.warn(f"this is a bug ({type(error).__name__}); the watch goes on, and ends with the third in a row. Report it.", "bug")
 
     def calls_left(self, passed: Passed) -> int | None:
         """How many calls more the market would let through until the next pass, within --max-requests."""
@@ -100,19 +92,8 @@ class Bulletin:
         troubles = [trouble for trouble in report.troubles if not (self._down and trouble.code in OF_AN_OUTAGE)]
         for trouble in troubles:
             if _kind(trouble) not in self._troubles:
-                where = f" [{trouble.game}]" if trouble.game else ""
-                self.complain(f"{visible(trouble.message)}{where}")
+                self.tell_trouble(trouble)
         self._troubles = frozenset(map(_kind, troubles))
-
-    def _print(self, write: Callable[[], None]) -> None:
-        """Once stdout has failed nothing more is written."""
-        if self.broken:
-            return
-        try:
-            write()
-        except OutputError as error:
-            self.broken = error
-            self._stop()
 
 
 class Lines(Bulletin):

@@ -13,14 +13,14 @@ from importlib import metadata
 from pathlib import Path
 
 from dmscan import __version__
+from dmscan.cli.configured import read_config
 from dmscan.cli.log import hide_those_of
-from dmscan.cli.setting import SETTINGS, checked
-from dmscan.config_file import ConfigFile, find, variable
+from dmscan.cli.setting import SETTINGS
+from dmscan.config_file import ConfigFile, variable
 from dmscan.core import checkup
 from dmscan.core.checkup import Check, Kind, failed, odd, well
 from dmscan.errors import DmscanError, Locked, SettingsError
 from dmscan.history import look, schema
-from dmscan.places import config_path
 from dmscan.settings import Settings, history_file, load
 from dmscan.wiring import signer, throwaway_keys
 
@@ -79,7 +79,7 @@ def condition(config: Path | None, database: str | None, *, sandbox: bool) -> Co
 def _environment(config: Path | None) -> tuple[Mapping[str, str], ConfigFile | None, dict[str, SettingsError]]:
     """The environment with what the settings file adds to it, that file, and why it is refused if it is."""
     try:
-        file = checked(find(config, config_path()))
+        file = read_config(config)
     except SettingsError as error:
         return os.environ, None, {"settings": error}
     return file.environment(os.environ), file, {}

@@ -11,33 +11,28 @@ from msgspec.structs import replace
 
 from dmscan.cli import log
 from dmscan.cli.form import Lines
-from dmscan.cli.output import say
 from dmscan.cli.task import Task
+from dmscan.cli.teller import Teller
 from dmscan.clock import Clock
 from dmscan.core.episodes import Key
 from dmscan.core.models import Opportunity
 from dmscan.core.money import Cents
 from dmscan.core.report import Progress, ScanReport, Trouble
-from dmscan.errors import DmscanError, OutputError
+from dmscan.errors import DmscanError
 from dmscan.render.health import health_lines
-from dmscan.render.text import visible
 
 
-class Desk:
-    """The scanner's listener. Output that fails ends the scan early but well: `broken` is to be raised when all is stored and told.
-
-    `earlier` are the net profits of the scan before, with --since-last: only what is new or better is shown.
-    """
+class Desk(Teller):
+    """The scanner's listener. `earlier` are the net profits of the scan before, with --since-last: only what is new or better is shown."""
 
     def __init__(self, task: Task, clock: Clock) -> None:
+        super().__init__(task)
         self.scan_id = str(uuid.uuid4())
         self.troubles: list[Trouble] = []
-        self.broken: OutputError | None = None
         self.earlier: Mapping[Key, Cents] = {}
-        self._task, self._clock = task, clock
+        self._clock = clock
         self._lines = Lines(task.form, self.scan_id, task.source)
         self._show: Callable[[Progress], None] = lambda _: None
-        self._stop: Callable[[], None] = lambda: None
 
     def begin(self, stop: Callable[[], None]) -> None:
         """Says what there is to say before the first answer; `stop` ends the scan."""
@@ -65,14 +60,6 @@ class Desk:
         """Notes what went wrong beside the scan; it is told with the scan's own troubles."""
         self.troubles.append(Trouble(error.exit_code, str(error)))
 
-    def note(self, text: str, event: str = "note", **fields: object) -> None:
-        if not self._task.quiet:
-            say(f"{self._prefix}{text}", event, **fields)
-
-    def warn(self, text: str) -> None:
-        """Something that is wrong, and said however quiet it is to be."""
-        say(f"{self._prefix}{visible(text)}", "trouble")
-
     def tell(self, report: ScanReport, warning: str, *, stopped: bool) -> None:
         """What there is to say beside the data: `warning` is the market's, "" for none."""
         if stopped:
@@ -80,14 +67,8 @@ class Desk:
         if warning:
             self.note(warning)
         self.tell_effort(report)
-        self.tell_troubles(report)
-
-    def tell_troubles(self, report: ScanReport) -> None:
         for trouble in report.troubles:
-            where = f" [{trouble.game}]" if trouble.game else ""
-            times = f" ({trouble.count} times)" if trouble.count > 1 else ""
-            told = {"code": trouble.code, "game": trouble.game, "endpoint": trouble.endpoint or None, "count": trouble.count}
-            say(f"{self._prefix}{visible(trouble.message)}{where}{times}", "trouble", **told)
+            self.tell_trouble(trouble)
 
     def show(self, report: ScanReport) -> None:
         """Prints the report; what keeps it from that is `broken`."""
@@ -121,19 +102,6 @@ class Desk:
 
     def _is_news(self, found: Opportunity) -> bool:
         return found.key not in self.earlier or found.net_profit > self.earlier[found.key]
-
-    @property
-    def _prefix(self) -> str:
-        return "[sandbox] " if self._task.sandbox else "dmscan: "
-
-    def _print(self, write: Callable[[], None]) -> None:
-        if self.broken:
-            return
-        try:
-            write()
-        except OutputError as error:
-            self.broken = error
-            self._stop()
 
 
 def _times(report: ScanReport) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import aclosing
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -68,10 +69,12 @@ async def _doctor(typed: Mapping[str, Any]) -> int:
     shows = typed["format_"] == "table"
     screen = (shutil.get_terminal_size((WIDTH_OFF_A_TERMINAL, 24)).columns, colors(typed["no_color"]))
     checks: list[Check] = []
-    async for check in _checks(seen, typed):
-        checks.append(check)
-        if shows:
-            write_stdout(rendered.as_line(check, *screen))
+    # Whoever stops reading must not leave the market's process or connections to the end of the loop.
+    async with aclosing(_checks(seen, typed)) as coming:
+        async for check in coming:
+            checks.append(check)
+            if shows:
+                write_stdout(rendered.as_line(check, *screen))
     if shows:
         write_stdout(rendered.as_closing(checks, *screen))
     else:
@@ -79,7 +82,7 @@ async def _doctor(typed: Mapping[str, Any]) -> int:
     return most_specific(check.code for check in checks)
 
 
-async def _checks(seen: Condition, typed: Mapping[str, Any]) -> AsyncIterator[Check]:
+async def _checks(seen: Condition, typed: Mapping[str, Any]) -> AsyncGenerator[Check, None]:
     """What is on this machine first, because nobody has to be waited for."""
     from dmscan.cli.condition import database_checks, machine_checks, settings_checks
     from dmscan.core.checkup import well
@@ -90,12 +93,13 @@ async def _checks(seen: Condition, typed: Mapping[str, Any]) -> AsyncIterator[Ch
     if typed["offline"]:
         yield well("market", "not asked (--offline)")
     else:
-        async for check in _market_checks(seen):
-            yield check
+        async with aclosing(_market_checks(seen)) as answers:
+            async for check in answers:
+                yield check
     yield await _telegram_check(seen, offline=typed["offline"])
 
 
-async def _market_checks(seen: Condition) -> AsyncIterator[Check]:
+async def _market_checks(seen: Condition) -> AsyncGenerator[Check, None]:
     from contextlib import AsyncExitStack
 
     from dmscan.cli.beside import sandbox_beside
@@ -116,8 +120,9 @@ async def _market_checks(seen: Condition) -> AsyncIterator[Check]:
         except MarketError as error:
             yield failed("market", error)
             return
-        async for check in examine(market):
-            yield check
+        async with aclosing(examine(market)) as examined:
+            async for check in examined:
+                yield check
 
 
 async def _telegram_check(seen: Condition, *, offline: bool) -> Check:
@@ -138,10 +143,10 @@ async def _bot_check(bot: Telegram) -> Check:
     from dmscan.clock import Clock
     from dmscan.core.checkup import failed, odd, well
     from dmscan.errors import NotifyError
-    from dmscan.notify.telegram import Telegram as Sender
+    from dmscan.wiring import open_telegram
 
     try:
-        async with Sender(bot.token.reveal(), bot.url, Clock()) as sender:
+        async with open_telegram(bot, Clock()) as sender:
             name = await sender.me()
     except NotifyError as error:
         return failed("Telegram", error)

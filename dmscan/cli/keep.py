@@ -110,7 +110,7 @@ async def _prune(where: Place, keep_s: int, vacuum: bool, quiet: bool) -> int:
 
     from dmscan.cli.output import say
     from dmscan.clock import Clock
-    from dmscan.history.lock import scan_lock
+    from dmscan.history.lock import command_lock
     from dmscan.history.prune import prune as delete
 
     if not where.database.exists():
@@ -118,7 +118,7 @@ async def _prune(where: Place, keep_s: int, vacuum: bool, quiet: bool) -> int:
             say(f"dmscan: there is no history at {where.database} yet, so nothing was deleted.")
         return ExitCode.OK
     # A scan would not wait as long for its database as the whole file takes to be written anew.
-    with scan_lock(where.database) if vacuum else nullcontext():
+    with command_lock(where.database) if vacuum else nullcontext():
         gone = await delete(where.database, where.source, Clock().seconds() - keep_s, vacuum=vacuum)
     if not quiet:
         counts = ", ".join(f"{count:,} {name}" for name, count in gone.items() if count) or "nothing"

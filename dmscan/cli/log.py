@@ -21,10 +21,9 @@ from dmscan.render.text import visible
 if TYPE_CHECKING:
     from dmscan.settings import Settings
 
-FORMATS = ("text", "json")
 PREFIXES = ("dmscan: ", "[sandbox] ")
 """What a line of text begins with; in JSON the message goes without."""
-SEVERITY = {"trouble": logging.WARNING, "error": logging.ERROR, "bug": logging.CRITICAL}
+SEVERITY = {"trouble": logging.WARNING, "outage": logging.WARNING, "error": logging.ERROR, "bug": logging.CRITICAL}
 """Every other event is information."""
 LIBRARIES = ("httpx", "httpcore", "hpack", "h2", "aiosqlite", "asyncio", "stamina", "filelock")
 """At lower levels they log addresses, headers and statements."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dmscan.cli.output import write_file
+from dmscan.cli.output import check_file, write_file
 from dmscan.core.report import ScanReport
-from dmscan.errors import ExitCode, OutputError, SettingsError
+from dmscan.errors import ExitCode, SettingsError
 from dmscan.render import metrics
 from dmscan.render.metrics import LAST_SUCCESS
 
@@ -23,11 +22,8 @@ READABLE_BY_ALL = 0o644
 
 
 def check_metrics_file(path: Path) -> None:
-    """Raises OutputError if `path` cannot become a file: better before the scan than after it."""
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        what = "is a folder" if path.is_dir() else f"cannot be created in {folder}"
-        raise OutputError(f"The metrics file {path} {what}: choose another with --metrics-file.")
+    """Raises OutputError if `path` cannot become a file."""
+    check_file(path, "metrics file", "--metrics-file")
 
 
 def write_scan(path: Path, report: ScanReport, code: ExitCode) -> None:

@@ -38,7 +38,7 @@ class Notices:
 
     async def send(self, history: History, clock: Clock, stop: asyncio.Event, tell: Callable[[str], None]) -> ExitCode:
         """Sends what is due and tells what the user should know. `NOT_NOTIFIED` if something was not delivered that should have been."""
-        from dmscan.notify.outbox import Post, drain
+        from dmscan.notify.outbox import Courier, drain
         from dmscan.notify.pace import quiet_now
         from dmscan.render.message import compose
         from dmscan.wiring import open_telegram
@@ -46,8 +46,8 @@ class Notices:
         is_quiet = partial(quiet_now, self.quiet, clock) if self.quiet else bool
         try:
             async with open_telegram(self.bot, clock) as sender:
-                post = Post(history.outbox, sender, partial(compose, top=self.top), clock, is_quiet)
-                outcomes = await drain(post, self.bot.chats, PATIENCE_S, stop)
+                courier = Courier(history.outbox, sender, partial(compose, top=self.top), clock, is_quiet)
+                outcomes = await drain(courier, self.bot.chats, PATIENCE_S, stop)
         except DmscanError as error:
             tell(str(error))
             return ExitCode.NOT_NOTIFIED

@@ -80,12 +80,12 @@ class Stream:
                 self._fault = error
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, what: str = "output file", option: str = "-o") -> None:
     """Raises OutputError if `path` cannot become a file: better before the scan than after it."""
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        what = "is a folder" if path.is_dir() else f"cannot be created in {folder}"
-        raise OutputError(f"The output file {path} {what}: choose another with -o.")
+        why = "is a folder" if path.is_dir() else f"cannot be created in {folder}"
+        raise OutputError(f"The {what} {path} {why}: choose another with {option}.")
 
 
 def write_file(path: Path, text: str, mode: int = 0o600) -> None:

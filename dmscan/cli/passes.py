@@ -26,7 +26,7 @@ from dmscan.clock import Clock
 from dmscan.core.models import Opportunity
 from dmscan.core.report import Progress, ScanReport
 from dmscan.errors import ExitCode, HistoryError, HistoryTooNew, most_specific
-from dmscan.history.lock import scan_lock
+from dmscan.history.lock import command_lock
 from dmscan.history.store import History, open_history
 from dmscan.watch import Watch
 from dmscan.wiring import open_market, peak_memory_mb
@@ -49,7 +49,7 @@ async def perform(ordered: Order) -> ExitCode:
             settings = replace(settings, api_url=await stack.enter_async_context(sandbox_beside()))
         rate = planned.request.rate if planned.request.rate_set else None
         market = await stack.enter_async_context(open_market(settings, rate, clock, planned.request.max_requests))
-        sequel = Sequel(planned, history, clock, board.complain)
+        sequel = Sequel(planned, history, clock, board.warn)
         passes = Passes(planned, market, history, clock, (board, sequel))
         watch = Watch(passes.scan, ordered.schedule, clock, board, random.random)
         with sequel.serving(ordered.port), stopping(watch.stop, history.hurry) as caught, board.open(lambda: market.pace, watch.stop.set):
@@ -116,12 +116,12 @@ async def _history(stack: AsyncExitStack, planned: Task, clock: Clock, board: Bu
     broken: tuple[ExitCode, ...] = ()
     if planned.store:
         try:
-            stack.enter_context(scan_lock(planned.settings.database, planned.wait_s, "watch"))
+            stack.enter_context(command_lock(planned.settings.database, planned.wait_s, "watch"))
             return await stack.enter_async_context(open_history(planned.settings.database, planned.source, clock)), broken
         except HistoryTooNew:
             raise
         except HistoryError as error:
-            board.complain(f"{error} Nothing is stored.")
+            board.warn(f"{error} Nothing is stored.")
             broken = (error.exit_code,)
     folder = stack.enter_context(TemporaryDirectory(prefix="dmscan-"))
     return await stack.enter_async_context(open_history(Path(folder) / "history.db", planned.source, clock)), broken

@@ -80,17 +80,7 @@ class Passed(Struct, frozen=True):
 
 def hear(open_: Open, found: Opportunity, terms: Terms, now: int) -> Told:
     """What a find means beside what was open before; to hear of it twice tells nothing more."""
-    standing = open_.get(found.key)
-    if standing and found.as_of - standing.episode.seen_at > DAY:
-        rest = {key: other for key, other in open_.items() if key != found.key}
-        after = hear(rest, found, terms, now)
-        return Told(after.open, (Gone(now, standing, unseen=True), *after.events))
-    if standing is None:
-        begun = Episode(found.key, found.as_of, found.as_of, 1, found.net_profit, terms)
-        return Told({**open_, found.key: Standing(found, found.net_profit, begun)}, (New(now, found),))
-    told = max(standing.told, found.net_profit)
-    events = (Better(now, found, standing.told),) if told > standing.told else ()
-    return Told({**open_, found.key: replace(standing, opportunity=found, told=told)}, events)
+    return _hear_all(open_, (found,), terms, now)
 
 
 def settle(open_: Open, report: ScanReport, now: int) -> Told:
@@ -105,11 +95,22 @@ def settle(open_: Open, report: ScanReport, now: int) -> Told:
 
 
 def _hear_all(open_: Open, finds: Iterable[Opportunity], terms: Terms, now: int) -> Told:
-    events: tuple[Event, ...] = ()
+    after, events = dict(open_), list[Event]()
     for found in finds:
-        told = hear(open_, found, terms, now)
-        open_, events = told.open, (*events, *told.events)
-    return Told(open_, events)
+        after[found.key], told = _heard(after.get(found.key), found, terms, now)
+        events += told
+    return Told(after, tuple(events))
+
+
+def _heard(standing: Standing | None, found: Opportunity, terms: Terms, now: int) -> tuple[Standing, tuple[Event, ...]]:
+    if standing and found.as_of - standing.episode.seen_at > DAY:
+        begun, events = _heard(None, found, terms, now)
+        return begun, (Gone(now, standing, unseen=True), *events)
+    if standing is None:
+        episode = Episode(found.key, found.as_of, found.as_of, 1, found.net_profit, terms)
+        return Standing(found, found.net_profit, episode), (New(now, found),)
+    told = max(standing.told, found.net_profit)
+    return replace(standing, opportunity=found, told=told), (Better(now, found, standing.told),) if told > standing.told else ()
 
 
 def _after(open_: Open, changes: Changes) -> Open:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import cache, partial
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -20,7 +19,7 @@ from dmscan.core.money import Cents
 from dmscan.core.report import ScanReport
 from dmscan.history import rows, sources
 from dmscan.history.database import Database
-from dmscan.history.lock import scan_lock
+from dmscan.history.lock import command_lock
 
 PACED = 20
 """So many attempts tell the pace of a chat."""
@@ -115,12 +114,12 @@ def save(connection: sqlite3.Connection, source: int, scan: tuple[ScanReport, Ch
 class Outbox:
     """One source's. Every method raises HistoryError. All times are Unix seconds."""
 
-    def __init__(self, database: Database, source: str, path: Path) -> None:
-        self._database, self._source, self._path = database, source, path
+    def __init__(self, database: Database, source: str) -> None:
+        self._database, self._source = database, source
 
     def turn(self) -> AbstractContextManager[None]:
         """Only one process sends what one database holds. Raises Locked if another does."""
-        return scan_lock(self._path, command="outbox")
+        return command_lock(self._database.path, command="outbox")
 
     async def recover(self, now: int) -> Mapping[str, int]:
         """What is left of processes that died while sending counts as unknown; how many alerts of which chat are given up for that."""

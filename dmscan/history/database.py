@@ -25,7 +25,7 @@ STEP_S = 0.25
 
 
 class Database:
-    """Open inside `async with`. `times_ms` are the latest transactions on the thread, in milliseconds.
+    """Open inside `async with`. `times_ms` are the latest transactions on the thread, in milliseconds, `path` is absolute.
 
     Every call raises HistoryError if the file cannot be used; a file locked elsewhere is tried for `patience_s` seconds.
     """
@@ -36,7 +36,7 @@ class Database:
 
     def __init__(self, path: Path, clock: Clock, patience_s: float = 5.0) -> None:
         self.times_ms: deque[float] = deque(maxlen=1000)
-        self._path = path.absolute()
+        self.path = path.absolute()
         self._clock = clock
         self._tries = max(1, ceil(patience_s / STEP_S))
         self._connection = aiosqlite.Connection(self._connect, 1)
@@ -78,13 +78,13 @@ class Database:
         try:
             await _to_the_end(self._connection)
         except faults.FAULTS as error:
-            raise faults.translated(self._path, error) from error
-        await self.run(partial(schema.prepare, path=self._path))
+            raise faults.translated(self.path, error) from error
+        await self.run(partial(schema.prepare, path=self.path))
 
     def _connect(self) -> sqlite3.Connection:
         self._thread = threading.current_thread()
-        self._file = place.claim(self._path)
-        self._sqlite = sqlite3.connect(self._path, timeout=STEP_S, isolation_level=None)
+        self._file = place.claim(self.path)
+        self._sqlite = sqlite3.connect(self.path, timeout=STEP_S, isolation_level=None)
         return self._sqlite
 
     async def _on_thread(self, work: Work[T]) -> T:
@@ -99,7 +99,7 @@ class Database:
         try:
             result = work(connection)
             if self._is_moved():
-                raise faults.moved(self._path)
+                raise faults.moved(self.path)
             connection.execute("COMMIT")
         finally:
             # After a full disk SQLite has rolled back by itself, and a second ROLLBACK would raise.
@@ -109,10 +109,10 @@ class Database:
         return result
 
     def _fault(self, error: Exception) -> Exception:
-        return faults.moved(self._path) if self._is_moved() else faults.translated(self._path, error)
+        return faults.moved(self.path) if self._is_moved() else faults.translated(self.path, error)
 
     def _is_moved(self) -> bool:
-        return place.file_id(self._path) != self._file
+        return place.file_id(self.path) != self._file
 
     def _close(self) -> None:
         """Waits for the thread without giving way to the loop: a cancellation here would leave the thread, and so the process, running."""

@@ -1,4 +1,4 @@
-"""One storing scan and one watch at a time for each database: operating system locks on files beside it."""
+"""One storing scan, one watch and one sender at a time for each database: operating system locks on files beside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lock_path(database: Path, command: str = "scan") -> Path:
 
 
 @contextmanager
-def scan_lock(database: Path, wait_s: float = 0.0, command: str = "scan") -> Iterator[None]:
+def command_lock(database: Path, wait_s: float = 0.0, command: str = "scan") -> Iterator[None]:
     """Holds the lock of a storing scan, or of another command, inside `with`; the system frees it if the process dies.
 
     Waits up to `wait_s` seconds, blocking. Locked if another process holds it (design chapter 9), HistoryError if the lock file cannot

@@ -51,11 +51,11 @@ class History:
     Every method raises HistoryError, and has then stored nothing.
     """
 
-    def __init__(self, database: Database, source: str, path: Path) -> None:
+    def __init__(self, database: Database, source: str) -> None:
         self._database = database
         self._source = source
         self.memory = Memory(database, source)
-        self.outbox = Outbox(database, source, path)
+        self.outbox = Outbox(database, source)
 
     async def begin(self, start: ScanStart) -> None:
         """Stores that the scan runs, so that one which dies is known too."""
@@ -107,7 +107,7 @@ async def open_history(path: Path, source: str, clock: Clock, patience_s: float 
     HistoryTooNew if a newer dmscan wrote it; HistoryError if it cannot be used or stays locked for `patience_s` seconds.
     """
     async with Database(path, clock, patience_s) as database:
-        history = History(database, source, path)
+        history = History(database, source)
         try:
             yield history
         finally:

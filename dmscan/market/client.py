@@ -36,7 +36,7 @@ class Catalogue:
         self._ask, self._cursor = ask, cursor
         self._received: int | None = None
         self._trail, self._seen = _trail(), SeenTitles()
-        self._came = self._restarted = False
+        self._restarted = False
 
     def __aiter__(self) -> Catalogue:
         return self
@@ -49,14 +49,14 @@ class Catalogue:
         try:
             return await self._page()
         except MarketChanged:
-            if self._restarted or not self._came:
+            if self._restarted or not self._cursor:
                 raise
         self._cursor, self._trail, self._restarted = "", _trail(), True
         return await self._page()
 
     async def _page(self) -> QuotePage:
         page = (await self._ask(self._cursor)).value
-        self._cursor, self._received, self._came = page.cursor, page.received, True
+        self._cursor, self._received = page.cursor, page.received
         return QuotePage(tuple(quote for quote in page.rows if self._seen.is_new(quote.title)), page.cursor)
 
 

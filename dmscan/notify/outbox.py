@@ -49,7 +49,7 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class Courier:
     """What sending takes: `compose` makes messages that tell all alerts it is given; nothing is sent while `is_quiet`."""
 
     store: Store
@@ -115,22 +115,23 @@ class _Until:
             raise _Over
 
 
-async def drain(post: Post, chats: Iterable[str], until_s: float, stop: asyncio.Event | None = None) -> tuple[Outcome, ...]:
+async def drain(courier: Courier, chats: Iterable[str], until_s: float, stop: asyncio.Event | None = None) -> tuple[Outcome, ...]:
     """Sends what is due to the chats until nothing is, and tells what came of each; raises only what the store does at the beginning.
 
     No message is begun after `until_s` seconds or when `stop` is set, which a message in flight outlives by a second at the most.
     """
-    until = _Until(post.clock, until_s, stop or asyncio.Event())
+    until = _Until(courier.clock, until_s, stop or asyncio.Event())
     each = tuple(dict.fromkeys(chats))
     with ExitStack() as stack:
         try:
-            await _wait_for_turn(stack, post.store, until)
+            await _wait_for_turn(stack, courier.store, until)
         except _Over:
-            return tuple([Outcome(chat, waiting=len(await post.store.due(chat, post.clock.seconds())), is_busy=True) for chat in each])
-        given_up = await post.store.recover(post.clock.seconds())
+            now = courier.clock.seconds()
+            return tuple([Outcome(chat, waiting=len(await courier.store.due(chat, now)), is_busy=True) for chat in each])
+        given_up = await courier.store.recover(courier.clock.seconds())
         places: dict[str, list[_Chat]] = {}
         for chat in each:
-            places.setdefault(chat.partition("/")[0], []).append(_Chat(post, until, Outcome(chat, given_up=given_up.get(chat, 0))))
+            places.setdefault(chat.partition("/")[0], []).append(_Chat(courier, until, Outcome(chat, given_up=given_up.get(chat, 0))))
         served = await asyncio.gather(*map(_serve, places.values()), return_exceptions=True)
     told: dict[str, Outcome] = {}
     for outcomes in served:
@@ -158,8 +159,8 @@ async def _serve(chats: Sequence[_Chat]) -> list[Outcome]:
 class _Chat:
     """Tells one chat what is due to it."""
 
-    def __init__(self, post: Post, until: _Until, outcome: Outcome) -> None:
-        self._post, self._store, self._until, self._outcome = post, post.store, until, outcome
+    def __init__(self, courier: Courier, until: _Until, outcome: Outcome) -> None:
+        self._courier, self._store, self._until, self._outcome = courier, courier.store, until, outcome
         self._chat = self._target = outcome.chat
         self._failures = 0
 
@@ -179,14 +180,14 @@ class _Chat:
 
     @property
     def _now(self) -> int:
-        return self._post.clock.seconds()
+        return self._courier.clock.seconds()
 
     def _add(self, **changes: object) -> None:
         self._outcome = replace(self._outcome, **changes)  # type: ignore[arg-type]
 
     async def _round(self) -> bool:
         """Sends what is due now; whether more may be."""
-        parts = self._post.compose(await self._store.due(self._chat, self._now))
+        parts = self._courier.compose(await self._store.due(self._chat, self._now))
         for part in parts:
             if not await self._send(part):
                 break
@@ -213,16 +214,16 @@ class _Chat:
 
     async def _pace(self) -> None:
         while True:
-            if self._post.is_quiet():
+            if self._courier.is_quiet():
                 raise _Over
-            wait = wait_s(await self._store.attempts(self._chat), self._post.clock.now())
+            wait = wait_s(await self._store.attempts(self._chat), self._courier.clock.now())
             await self._until.pause(wait)
             if not wait:
                 return
 
     async def _carry(self, message: Message) -> Sent:
         """The message as a task of its own: who stops leaves it in flight, and it stays stored as being sent."""
-        task = asyncio.ensure_future(self._post.sender.send(self._target, message))
+        task = asyncio.ensure_future(self._courier.sender.send(self._target, message))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         stopped = asyncio.ensure_future(self._until.stop.wait())
         try:

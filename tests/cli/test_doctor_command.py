@@ -386,3 +386,10 @@ def test_an_old_locale_is_told_what_to_set(local: Dmscan) -> None:
 
 def test_74_when_stdout_is_closed(local: Dmscan) -> None:
     assert local.shell("dmscan doctor --offline >&-").returncode == 74
+
+
+def test_141_when_the_reader_leaves_while_the_market_is_asked(local: Dmscan):
+    """The lines about this machine come first, so fifteen are some of the market's too."""
+    done = local.shell("dmscan doctor --sandbox | head -15")
+    assert (done.returncode, done.stderr) == (141, "")
+    assert "aggregated-prices" in done.stdout

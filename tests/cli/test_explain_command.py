@@ -194,9 +194,9 @@ def test_a_table_names_every_rule_and_fits_a_narrow_screen(informed: Dmscan) -> 
 
 
 def test_it_takes_no_lock_and_writes_to_a_file(informed: Dmscan) -> None:
-    from dmscan.history.lock import scan_lock
+    from dmscan.history.lock import command_lock
 
     target = informed.home / "told.json"
-    with scan_lock(history(informed)):
+    with command_lock(history(informed)):
         assert informed("explain", titles(informed)[0], "-o", str(target)).stdout == ""
     assert json.loads(target.read_text())["schema"] == "dmscan.explain/1"

@@ -18,7 +18,7 @@ import pytest
 
 from dmscan.cli.options import parse_moment
 from dmscan.clock import Clock
-from dmscan.history.lock import scan_lock
+from dmscan.history.lock import command_lock
 from dmscan.history.schema import STEPS
 from dmscan.history.store import open_history
 
@@ -215,7 +215,7 @@ def test_of_an_empty_history_no_scan_and_no_title_can_be_shown(tmp_path: Path) -
 def test_asking_needs_no_lock_and_no_key_and_changes_nothing(stored: Stored) -> None:
     before = (stored.database.read_bytes(), stored.database.stat().st_mtime_ns)
     keyless = Dmscan(stored.dmscan.home, stored.dmscan.environment["DMSCAN_API_URL"])
-    with scan_lock(stored.database):
+    with command_lock(stored.database):
         for question in QUESTIONS:
             assert keyless("history", *question).returncode == 0
     assert (stored.database.read_bytes(), stored.database.stat().st_mtime_ns) == before

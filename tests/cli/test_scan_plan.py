@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from dmscan.history.lock import scan_lock
+from dmscan.history.lock import command_lock
 
 from processes import Dmscan, keys
 
@@ -104,7 +104,7 @@ def test_the_scan_then_does_what_was_planned(dmscan: Dmscan) -> None:
 
 def test_a_plan_waits_for_no_lock(dmscan: Dmscan) -> None:
     dmscan.scan()
-    with scan_lock(dmscan.home / "data" / "dmscan" / "history.db"):
+    with command_lock(dmscan.home / "data" / "dmscan" / "history.db"):
         assert dmscan("scan", "-f", "none").returncode == 11
         assert planned(dmscan)["titles_remembered"] > 0
 

@@ -18,7 +18,7 @@ from dmscan.clock import Clock
 from dmscan.core.checkup import Contents, Kind
 from dmscan.errors import HistoryError, HistoryTooNew, Locked
 from dmscan.history import look, schema
-from dmscan.history.lock import scan_lock
+from dmscan.history.lock import command_lock
 from dmscan.history.store import open_history
 
 from stored import SCHEMA_1, sha256
@@ -203,11 +203,11 @@ def test_locks_are_seen_and_neither_made_nor_kept(tmp_path: Path) -> None:
     database = tmp_path / "history.db"
     assert look.running(database) == ()
     assert look.running(tmp_path / "nowhere" / "history.db") == ()
-    with scan_lock(database):
+    with command_lock(database):
         assert look.running(database) == ("scan",)
         assert look.running(tmp_path / "other.db") == ()
     assert look.running(database) == ()
-    with scan_lock(database):
+    with command_lock(database):
         pass
 
 
@@ -222,7 +222,7 @@ def test_what_cannot_be_asked_about_a_lock_is_no_lock_that_is_held(tmp_path: Pat
     def flock(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    with scan_lock(database, command="watch"):
+    with command_lock(database, command="watch"):
         assert look.running(database) == ("watch",)
         monkeypatch.setattr(fcntl, "flock", flock)
         assert look.running(database) == ()

@@ -26,7 +26,7 @@ from dmscan.core.message import Message
 from dmscan.errors import ExitCode
 from dmscan.history.alerts import Telling
 from dmscan.history.store import ScanEnd, ScanStart, open_history
-from dmscan.notify.outbox import Post, drain
+from dmscan.notify.outbox import Courier, drain
 from dmscan.notify.telegram import Telegram
 from dmscan.render.message import body
 from make import make_opportunity, make_report
@@ -72,8 +72,8 @@ async def main(path, url, scan_id, step):
             await history.record(ScanStart(scan_id, now, "{{}}", "0"), report, ScanEnd(ExitCode.OK, "{{}}", Telling(CHATS, Wish(), body)))
         print("ready", flush=True)
         sys.stdin.readline()
-        post = Post(Dying(history.outbox, step), telegram, each_alone, Clock())
-        for outcome in await drain(post, CHATS, 60):
+        courier = Courier(Dying(history.outbox, step), telegram, each_alone, Clock())
+        for outcome in await drain(courier, CHATS, 60):
             print(outcome, flush=True)
 
 asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:5]))

@@ -22,7 +22,7 @@ from dmscan.core.models import Entry, Exit, Game, Opportunity
 from dmscan.errors import ExitCode, HistoryError, NotifyError
 from dmscan.history.alerts import Telling
 from dmscan.history.store import History, ScanEnd, ScanStart, open_history
-from dmscan.notify.outbox import Outcome, Post, Sent, drain
+from dmscan.notify.outbox import Courier, Outcome, Sent, drain
 from dmscan.notify.pace import quiet_now, wait_s
 from dmscan.notify.telegram import Telegram
 from dmscan.render.message import body, compose
@@ -74,7 +74,7 @@ class Bench:
 
     def __init__(self, history: History, sender: Timed, quick: Quick) -> None:
         self.history, self.sender, self.quick = history, sender, quick
-        self.post = Post(history.outbox, sender, compose, quick.clock)
+        self.courier = Courier(history.outbox, sender, compose, quick.clock)
         self.scans = 0
 
     async def scan(self, *found: Opportunity, chats: Sequence[str] = (A,), gone: bool = False) -> None:
@@ -90,7 +90,7 @@ class Bench:
 
     async def drain(self, *chats: str, until_s: float = 60, **changes: object) -> dict[str, Outcome]:
         stop = changes.pop("stop", None)
-        told = await drain(dataclasses.replace(self.post, **changes), chats or (A,), until_s, stop)
+        told = await drain(dataclasses.replace(self.courier, **changes), chats or (A,), until_s, stop)
         return {outcome.chat: outcome for outcome in told}
 
     async def due(self, chat: str = A) -> int:
