@@ -33,7 +33,7 @@ from dmscan.market.speed import STARTING, expected_speed
 from dmscan.render import explanation as rendered_explanation
 from dmscan.render import fees as rendered_fees
 from dmscan.render.forecast import as_table
-from dmscan.render.history import ROWS, Scans
+from dmscan.render.history_contract import ROWS, Scans
 from dmscan.sandbox.server import Sandbox
 from dmscan.sandbox.world import World
 from dmscan.settings import API_URL

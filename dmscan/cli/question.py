@@ -20,6 +20,7 @@ from dmscan.errors import ExitCode, UsageError
 from dmscan.history.queries import Past
 from dmscan.history.reader import asking
 from dmscan.render import history, history_table
+from dmscan.render.history_contract import Document
 from dmscan.render.text import title
 from dmscan.settings import API_URL, check_url, history_file
 
@@ -41,7 +42,7 @@ class Question:
         with asking(self.database, self.source) as past:
             return read(past)
 
-    def answer(self, document: history.Document, rows: Sequence[object], table: Callable[[int, bool], str]) -> ExitCode:
+    def answer(self, document: Document, rows: Sequence[object], table: Callable[[int, bool], str]) -> ExitCode:
         """Prints an answer; where there are no rows a table says what to do."""
         written = {"json": history.as_json, "ndjson": history.as_lines, "csv": history.as_csv, "markdown": history.as_markdown}
         if self.form.name in written:

@@ -37,7 +37,7 @@ def schema(
         case "fees":
             from dmscan.render.fees import schema_json
         case "history":
-            from dmscan.render.history import schema_json
+            from dmscan.render.history_contract import schema_json
         case "doctor":
             from dmscan.render.doctor import schema_json
         case "config":
