@@ -1,16 +1,16 @@
-"""`python -m benchmarks [NAME …]`: measures the figures, prints them beside their goals, exits 1 if one falls short."""
+"""`python -m benchmarks [NAME …]`: measures the figures, prints them beside their goals, exits 1 if one falls short or fails."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 
 import msgspec
 
-from benchmarks.figures import Record, Result, Scope, aligned, machine, table_of
+from benchmarks.figures import Record, Scope, aligned, machine, place_of, table_of
+from benchmarks.lanes import outcomes
 
 BENCHMARKS: Mapping[str, str] = {
     "naive": "S16: the same market scanned by dmscan and by a scanner of three calls per title",
@@ -36,16 +36,25 @@ ON_DEMAND: Mapping[str, str] = {"soak": "R12: whether a process that scans for h
 
 def main() -> int:
     options = _options()
-    results = [_measure(name, _scope(options)) for name in options.names or BENCHMARKS]
-    figures = tuple(figure for result in results for figure in result.figures)
-    record = Record(machine(), figures, tuple(table for result in results for table in result.tables))
-    before = {figure.name: figure.measured for figure in _read(options.compare).figures} if options.compare else None
-    for table in record.tables:
-        print(f"{table.title}\n\n{aligned(table.rows)}\n")
-    print(f"{table_of(figures, before)}\n\n{record.machine}")
+    done = outcomes(dict.fromkeys(options.names or BENCHMARKS), _scope(options))
+    results = [outcome.result for outcome in done if outcome.result]
+    figures = sorted((figure for result in results for figure in result.figures), key=place_of)
+    failed = {outcome.name: outcome.failure for outcome in done if outcome.failure}
+    record = Record(machine(), tuple(figures), tuple(table for result in results for table in result.tables), failed)
+    _show(record, _read(options.compare) if options.compare else None)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(record)))
-    return int(any(figure.ok is False for figure in figures))
+    return int(bool(failed) or any(figure.ok is False for figure in figures))
+
+
+def _show(record: Record, before: Record | None) -> None:
+    """The details first: what one looks for stands at the end."""
+    for table in record.tables:
+        print(f"{table.title}\n\n{aligned(table.rows)}\n")
+    print(table_of(record.figures, {figure.name: figure.measured for figure in before.figures} if before else None))
+    for name, failure in record.failed.items():
+        print(f"{name} failed: {failure}")
+    print(f"\n{record.machine}")
 
 
 def _options() -> argparse.Namespace:
@@ -69,12 +78,6 @@ def _known(name: str) -> str:
 
 def _scope(options: argparse.Namespace) -> Scope:
     return Scope(options.titles, tuple(options.rates or ()) or None, tuple(options.markets or ()) or None, options.minutes)
-
-
-def _measure(name: str, scope: Scope) -> Result:
-    # Each benchmark is imported only when it runs: the processes it starts import this file too.
-    result: Result = import_module(f"benchmarks.{name}").measure(scope)
-    return result
 
 
 def _read(file: Path) -> Record:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Collection, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +11,7 @@ from tempfile import TemporaryDirectory
 from msgspec import Struct
 from msgspec.structs import replace
 
-from benchmarks import simulated
+from benchmarks import processes, simulated
 from benchmarks.figures import Figure, Result, Scope, Table, on_market
 from benchmarks.naive import BORN_AT, ENDPOINTS, LARGE, SEED, SHARES
 from benchmarks.visits import Visit, Visitor, request_of, truth_of
@@ -53,7 +50,7 @@ class Pair(Struct, frozen=True):
 
 def measure(scope: Scope) -> Result:
     titles, markets = scope.titles or LARGE, scope.markets or ("usual",)
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with processes.pool() as pool:
         pairs = list(pool.map(run, markets, [titles] * len(markets)))
     return Result(tuple(on_market(pair.market, figure) for pair in pairs for figure in _figures(pair)), (_table(titles, pairs),))
 

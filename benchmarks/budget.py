@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +12,7 @@ from tempfile import TemporaryDirectory
 from msgspec import Struct
 from msgspec.structs import replace
 
-from benchmarks import simulated
+from benchmarks import processes, simulated
 from benchmarks.figures import Figure, Result, Scope, Table, on_market
 from benchmarks.naive import BORN_AT, LARGE, SEED, SHARES
 from benchmarks.visits import Visit, Visitor, request_of, truth_of
@@ -41,7 +38,7 @@ class Curve(Struct, frozen=True):
 
 def measure(scope: Scope) -> Result:
     titles, markets = scope.titles or TITLES, scope.markets or ("usual",)
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with processes.pool() as pool:
         curves = dict(zip(markets, pool.map(run, markets, [titles] * len(markets)), strict=True))
     figures = tuple(_figure(market, curve) for market, both in curves.items() for curve in both)
     return Result(figures, (_table(titles, curves),))

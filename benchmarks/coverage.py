@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
 from collections import Counter
 from collections.abc import AsyncIterator
-from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +12,7 @@ from tempfile import TemporaryDirectory
 from msgspec import Struct
 from msgspec.structs import replace
 
-from benchmarks import simulated
+from benchmarks import processes, simulated
 from benchmarks.figures import Figure, Result, Scope, Table, on_market
 from benchmarks.floor import candidates
 from benchmarks.naive import BORN_AT, ENDPOINTS, LARGE, SEED, SHARES
@@ -56,7 +53,7 @@ class Day(Struct, frozen=True):
 
 def measure(scope: Scope) -> Result:
     titles, markets = scope.titles or TITLES, scope.markets or ("usual",)
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with processes.pool() as pool:
         days = dict(zip(markets, pool.map(run, markets, [titles] * len(markets)), strict=True))
     figures = tuple(_figure(market, day) for market, day in days.items())
     return Result(figures, tuple(_table(market, titles, day) for market, day in days.items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,12 @@ class Figure(Struct, frozen=True):
     ok: bool | None = None
 
 
+def place_of(figure: Figure) -> float:
+    """S1 to S16 stand in their order, whatever has no such number after them."""
+    number = re.match(r"S(\d+) ", figure.name)
+    return float(number[1]) if number else float("inf")
+
+
 def on_market(market: str, figure: Figure) -> Figure:
     """Of figures for several markets only that of the usual one has a goal."""
     return figure if market == "usual" else Figure(figure.name, figure.measured)
@@ -47,11 +54,12 @@ class Result(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """A whole run as `--json` writes it and `--compare` reads it."""
+    """A whole run as `--json` writes it and `--compare` reads it; `failed` says why of the benchmarks that brought nothing."""
 
     machine: str
     figures: tuple[Figure, ...]
     tables: tuple[Table, ...]
+    failed: Mapping[str, str] = {}
 
 
 def machine() -> str:

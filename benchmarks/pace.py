@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 
 from msgspec import Struct
 
+from benchmarks import processes
 from benchmarks.figures import Figure, Result, Scope, Table
 from benchmarks.runs import KIND, MUTE, Plan, Run, fullest, run
 from dmscan.sandbox.gate import GROUPS, SIGNED_LIMITS
@@ -70,7 +68,7 @@ class Case(Struct, frozen=True):
 def measure(_: Scope) -> Result:
     """Every case on a processor of its own; the longest, those of the highest limit, are begun first."""
     cases = [(row, group) for group in reversed(ASKS) for row in ROWS]
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with processes.pool() as pool:
         measured = list(pool.map(case_of, *zip(*cases, strict=True)))
     return Result(tuple(figures(measured)), (_table(measured),))
 

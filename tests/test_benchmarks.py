@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from fractions import Fraction
@@ -13,9 +16,10 @@ import msgspec
 import pytest
 from aiolimiter import AsyncLimiter
 
-from benchmarks import again, bids, budget, calls, coverage, simulated
-from benchmarks.figures import Figure, Table, on_market
+from benchmarks import again, bids, budget, calls, coverage, processes, simulated
+from benchmarks.figures import Figure, Record, Scope, Table, on_market, place_of
 from benchmarks.floor import candidates, least_for_all, least_for_instant
+from benchmarks.lanes import outcomes
 from benchmarks.naive import BORN_AT, Duel, Setting, duels_of
 from benchmarks.scan_process import Outcome, scan
 from benchmarks.visits import Visitor, request_of
@@ -299,3 +303,45 @@ def test_a_bid_is_filled_and_its_item_sold_by_whoever_got_no_better_price(sales:
     fate = bids.fate(promised, sorted(sales, key=lambda sale: -sale.at))
     assert (fate.filled, fate.sold) == (filled, sold)
     assert (fate.is_filled(1), fate.is_sold(1)) == (filled == 1, sold in {1, 2, 3})
+
+
+# --- the whole run ------------------------------------------------------------------------------------------------------------
+
+
+def test_figures_stand_in_the_order_of_their_ids() -> None:
+    names = ["own targets", "S12 b", "S1 c", "C6 d", "S12 a", "S2 e"]
+    figures = sorted((Figure(name, "") for name in names), key=place_of)
+    assert [figure.name for figure in figures] == ["S1 c", "S2 e", "S12 b", "S12 a", "own targets", "C6 d"]
+
+
+def test_work_apart_has_a_process_of_its_own_and_raises_what_went_wrong_there() -> None:
+    assert processes.apart(os.getpid) != os.getpid()
+    with pytest.raises(ZeroDivisionError):
+        processes.apart(divmod, 1, 0)
+
+
+def test_a_benchmark_that_fails_takes_no_other_along(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing, again_ = outcomes(("nothing", "again"), Scope(titles=100, markets=("rich",)))
+    assert nothing.result is None
+    assert "ModuleNotFoundError" in nothing.failure
+    assert again_.result
+    assert [figure.name[:2] for figure in again_.result.figures] == ["S2", "S2"]
+    told = capsys.readouterr().err
+    assert "again took" in told
+    assert "nothing failed after" in told
+
+
+def test_a_run_tells_what_failed_and_keeps_the_figures_of_the_rest(tmp_path: Path) -> None:
+    """On so few titles there is nothing to find: `calls` refuses to count anything then."""
+    record = tmp_path / "now.json"
+    command = [sys.executable, "-m", "benchmarks", "again", "calls", "--titles", "8", "--markets", "scarce", "--json", str(record)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent.parent)
+    assert ran.returncode == 1
+    assert "calls failed: RuntimeError" in ran.stdout
+    told = msgspec.json.decode(record.read_bytes(), type=Record)
+    assert set(told.failed) == {"calls"}
+    assert [figure.name[:2] for figure in told.figures] == ["S2", "S2"]
+
+
+def test_an_earlier_record_without_failures_can_still_be_compared() -> None:
+    assert msgspec.json.decode(b'{"machine": "", "figures": [], "tables": []}', type=Record).failed == {}
