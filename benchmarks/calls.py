@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
-from benchmarks import simulated
+from benchmarks import processes, simulated
 from benchmarks.figures import Figure, Result, Scope, Table, on_market
 from benchmarks.floor import PAGE, least_for_all, least_for_instant
 from benchmarks.naive import BORN_AT, ENDPOINTS, EXITS, LARGE, SEED, SHARES
@@ -21,8 +18,6 @@ from dmscan.sandbox.world import World
 
 RATE = 20
 """Requests a second; how many it takes does not depend on it."""
-MARKETS = {"all": ("usual",), "instant": ("usual", "scarce", "rich")}
-"""Without a choice; an exact scan for all exits asks for nearly every title, whatever the market."""
 NAIVE_CALLS = 3
 OF_NAIVE, MOST_OF_LEAST, FIRST_WITHIN, FIRST_AFTER = 100, 1.1, 0.1, 25
 
@@ -49,8 +44,8 @@ class Cost(Struct, frozen=True):
 
 def measure(scope: Scope) -> Result:
     titles = scope.titles or LARGE
-    jobs = [(market, exits, titles) for exits, markets in MARKETS.items() for market in scope.markets or markets]
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    jobs = [(market, exits, titles) for exits in ("all", "instant") for market in scope.markets or ("usual",)]
+    with processes.pool() as pool:
         costs = list(pool.map(run, *zip(*jobs, strict=True)))
     return Result(tuple(on_market(cost.market, figure) for cost in costs for figure in _figures(cost)), (_table(costs),))
 

@@ -6,14 +6,12 @@ the time for all of it on a smaller one, because the naive scanner needs hours f
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from statistics import fmean
 
 from msgspec import Struct
 
+from benchmarks import processes
 from benchmarks.figures import Figure, Result, Scope, Table
 from benchmarks.market_process import scans
 from benchmarks.scan_process import Find, Job, Outcome, Scanner
@@ -26,8 +24,9 @@ BORN_AT = 1_764_000_000
 """A Monday afternoon (UTC), hours from midnight, when the list of reduced fees is renewed."""
 LARGE, SMALL = 25_000, 2_500
 FAST = 20
-MARKETS = {"usual": (2, 5, FAST), "scarce": (5,), "rich": (5,)}
-"""The rates for each share of crossed titles; the goals hold for the usual one."""
+SHOWN = 5
+RATES: Mapping[str, tuple[int, ...]] = {"usual": (2, SHOWN, FAST)}
+"""The goals hold for the usual market; of others one rate is enough."""
 SHARES = {"scarce": "0.2 %", "usual": "1 %", "rich": "5 %"}
 FIRST_S = 300
 EXITS: Mapping[str, tuple[Exit, ...]] = {"instant": (Exit.INSTANT,), "all": tuple(Exit)}
@@ -86,19 +85,23 @@ class Duel(Struct, frozen=True):
 def measure(scope: Scope) -> Result:
     """Every setting on a processor of its own."""
     small = scope.titles or SMALL
-    markets = {crossed: scope.rates or MARKETS[crossed] for crossed in scope.markets or MARKETS}
+    markets = {crossed: scope.rates or RATES.get(crossed, (SHOWN,)) for crossed in scope.markets or ("usual",)}
     first = [Setting(crossed, LARGE, rates, FIRST_S) for crossed, rates in markets.items()]
     whole = [Setting(crossed, small, rates) for crossed, rates in markets.items()]
     early, late = _duels(first, whole)
     return Result(
         tuple(map(_figure, early + late)),
-        (_table(f"The first {FIRST_S} s of {LARGE:,} titles", early), _table(f"All of {small:,} titles", late)),
+        (
+            _table(f"The first {FIRST_S} s of {LARGE:,} titles", early),
+            _table(f"All of {small:,} titles", late),
+            _summary(early, late),
+        ),
     )
 
 
 def _duels(*groups: Sequence[Setting]) -> list[list[Duel]]:
     """Of each group its duels. The longest settings stand first in their groups and are begun first."""
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with processes.pool() as pool:
         begun = {setting: pool.submit(run, setting) for row in zip(*groups, strict=True) for setting in row}
         return [[duel for setting in group for duel in duels_of(setting, begun[setting].result())] for group in groups]
 
@@ -185,3 +188,27 @@ def _row(duel: Duel, scanner: Scanner) -> tuple[str, ...]:
         f"{shown.cpu_s:.1f}",
         str(shown.peak_mb),
     )
+
+
+def _summary(early: Sequence[Duel], late: Sequence[Duel]) -> Table:
+    """What all of a market costs at the highest rate, and what five minutes of the large one bring."""
+    shown = max(late, key=lambda duel: (duel.setting == late[0].setting, duel.rate))
+    pairs = [pair for pair in zip(early, late, strict=True) if (pair[1].setting, pair[1].rate) == (shown.setting, shown.rate)]
+    head = ("exits, scanner", "s for all", "calls", "CPU s", "peak MiB", f"profit $ in {FIRST_S // 60} min")
+    title = f"End to end: all of {shown.setting.titles:,} titles at {shown.rate} requests a second, and the first minutes of {LARGE:,}"
+    return Table(title, (head, *(row for first, whole in pairs for row in _end_to_end(first, whole))))
+
+
+def _end_to_end(first: Duel, whole: Duel) -> Iterator[tuple[str, ...]]:
+    naive, dmscan = _sums(first.naive, whole.naive), _sums(first.dmscan, whole.dmscan)
+    yield (f"{whole.exits}, naive", *_shown(naive))
+    yield (f"{whole.exits}, dmscan", *_shown(dmscan))
+    yield (f"{whole.exits}, dmscan beside naive", *(f"{_ratio(ours, theirs):.3g} ×" for ours, theirs in zip(dmscan, naive, strict=True)))
+
+
+def _sums(first: Run, whole: Run) -> tuple[float, ...]:
+    return (whole.found_s, sum(whole.requests.values()), whole.cpu_s, whole.peak_mb, first.profit / 100)
+
+
+def _shown(sums: Sequence[float]) -> Iterator[str]:
+    return (f"{value:,.{digits}f}" for value, digits in zip(sums, (1, 0, 1, 0, 2), strict=True))

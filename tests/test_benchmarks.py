@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from aiolimiter import AsyncLimiter
 
-from benchmarks import again, bids, budget, calls, coverage, processes, simulated
+from benchmarks import again, bids, budget, calls, coverage, naive, processes, simulated
 from benchmarks.figures import Figure, Record, Scope, Table, on_market, place_of
 from benchmarks.floor import candidates, least_for_all, least_for_instant
 from benchmarks.lanes import outcomes
@@ -345,3 +345,11 @@ def test_a_run_tells_what_failed_and_keeps_the_figures_of_the_rest(tmp_path: Pat
 
 def test_an_earlier_record_without_failures_can_still_be_compared() -> None:
     assert msgspec.json.decode(b'{"machine": "", "figures": [], "tables": []}', type=Record).failed == {}
+
+
+def test_the_end_to_end_table_shows_both_scanners_and_their_ratio() -> None:
+    early, late = duel(Setting("rich", 60, (2, 20), within_s=20)), duel(Setting("rich", 60, (2, 20)))
+    table = naive._summary(early, late)
+    assert [row[0] for row in table.rows[1:4]] == ["instant, naive", "instant, dmscan", "instant, dmscan beside naive"]
+    assert has_a_width(table)
+    assert len(table.rows) == 7
