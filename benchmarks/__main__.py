@@ -67,6 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rates", type=int, nargs="+", metavar="N", help="requests a second")
     parser.add_argument("--minutes", type=float, metavar="N", help="how long to soak")
     parser.add_argument("--markets", nargs="+", choices=("scarce", "usual", "rich"), help="how many titles are crossed")
+    parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help="markets of a watch")
     return parser.parse_args()
 
 
@@ -77,7 +78,8 @@ def _known(name: str) -> str:
 
 
 def _scope(options: argparse.Namespace) -> Scope:
-    return Scope(options.titles, tuple(options.rates or ()) or None, tuple(options.markets or ()) or None, options.minutes)
+    rates, markets, seeds = (tuple(chosen) if chosen else None for chosen in (options.rates, options.markets, options.seeds))
+    return Scope(options.titles, rates, markets, options.minutes, seeds)
 
 
 def _read(file: Path) -> Record:

@@ -13,12 +13,16 @@ from msgspec import Struct
 
 
 class Scope(Struct, frozen=True):
-    """What is measured of a benchmark that can be scaled: titles of a market seen to its end, requests a second, markets, minutes."""
+    """What is measured of a benchmark that can be scaled: titles of a market seen to its end, requests a second, markets, minutes.
+
+    `seeds` are those of a watch's markets.
+    """
 
     titles: int | None = None
     rates: tuple[int, ...] | None = None
     markets: tuple[str, ...] | None = None
     minutes: float | None = None
+    seeds: tuple[int, ...] | None = None
 
 
 class Figure(Struct, frozen=True):

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from aiolimiter import AsyncLimiter
 
-from benchmarks import again, bids, budget, calls, coverage, naive, processes, simulated
+from benchmarks import again, bids, budget, calls, coverage, naive, processes, simulated, watch
 from benchmarks.figures import Figure, Record, Scope, Table, on_market, place_of
 from benchmarks.floor import candidates, least_for_all, least_for_instant
 from benchmarks.lanes import outcomes
@@ -353,3 +353,15 @@ def test_the_end_to_end_table_shows_both_scanners_and_their_ratio() -> None:
     assert [row[0] for row in table.rows[1:4]] == ["instant, naive", "instant, dmscan", "instant, dmscan beside naive"]
     assert has_a_width(table)
     assert len(table.rows) == 7
+
+
+def test_several_seeds_of_a_watch_count_with_their_mean() -> None:
+    tally = watch.Tally(7200, {"last-sales": 1}, 0, {"last-sales": 9}, 5, 5, 1000)
+    told = [
+        watch.Told({Exit.INSTANT: [seconds], Exit.RELIST: []}, {Exit.INSTANT: 0, Exit.RELIST: 1}, watch.Watched((), (tally,), 100))
+        for seconds in (15.0, 45.0)
+    ]
+    late, missed, remembered, *_ = watch._figures("usual", told)
+    assert (late.measured, late.ok) == ("1.00 × 30 s", True)
+    assert missed.measured == "2 of 4"
+    assert remembered.measured == "90.0%"
