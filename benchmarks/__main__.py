@@ -28,6 +28,7 @@ BENCHMARKS: Mapping[str, str] = {
     "decode": "S6: reading and screening a page beside a bare typed decode",
     "memory": "S7: the most memory a scan holds, on 25,000 titles and on ten times as many",
     "startup": "S8: how long a start takes beside the smallest programs that do the same",
+    "growth": "whether calls, CPU, time and memory grow faster than the market, and queries with the history",
     "connections": "whether HTTP/2 and the size of the pool help",
 }
 ON_DEMAND: Mapping[str, str] = {"soak": "R12: whether a process that scans for hours comes to hold more"}
@@ -68,6 +69,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, metavar="N", help="how long to soak")
     parser.add_argument("--markets", nargs="+", choices=("scarce", "usual", "rich"), help="how many titles are crossed")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help="markets of a watch")
+    parser.add_argument("--full", action="store_true", help="growth up to 250,000 titles")
     return parser.parse_args()
 
 
@@ -79,7 +81,7 @@ def _known(name: str) -> str:
 
 def _scope(options: argparse.Namespace) -> Scope:
     rates, markets, seeds = (tuple(chosen) if chosen else None for chosen in (options.rates, options.markets, options.seeds))
-    return Scope(options.titles, rates, markets, options.minutes, seeds)
+    return Scope(options.titles, rates, markets, options.minutes, seeds, options.full)
 
 
 def _read(file: Path) -> Record:

@@ -15,7 +15,7 @@ from msgspec import Struct
 class Scope(Struct, frozen=True):
     """What is measured of a benchmark that can be scaled: titles of a market seen to its end, requests a second, markets, minutes.
 
-    `seeds` are those of a watch's markets.
+    `seeds` are those of a watch's markets; `full` are the sizes that take longer than all the rest.
     """
 
     titles: int | None = None
@@ -23,6 +23,7 @@ class Scope(Struct, frozen=True):
     markets: tuple[str, ...] | None = None
     minutes: float | None = None
     seeds: tuple[int, ...] | None = None
+    full: bool = False
 
 
 class Figure(Struct, frozen=True):

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from aiolimiter import AsyncLimiter
 
-from benchmarks import again, bids, budget, calls, coverage, naive, processes, simulated, watch
+from benchmarks import again, bids, budget, calls, coverage, growth, naive, processes, simulated, watch
 from benchmarks.figures import Figure, Record, Scope, Table, on_market, place_of
 from benchmarks.floor import candidates, least_for_all, least_for_instant
 from benchmarks.lanes import outcomes
@@ -345,6 +345,21 @@ def test_a_run_tells_what_failed_and_keeps_the_figures_of_the_rest(tmp_path: Pat
 
 def test_an_earlier_record_without_failures_can_still_be_compared() -> None:
     assert msgspec.json.decode(b'{"machine": "", "figures": [], "tables": []}', type=Record).failed == {}
+
+
+def test_an_exponent_is_what_the_size_is_raised_to() -> None:
+    sizes = (10, 100, 1000)
+    assert growth.exponent(sizes, [7 * size for size in sizes]) == pytest.approx(1)
+    assert growth.exponent(sizes, [size**2 / 3 for size in sizes]) == pytest.approx(2)
+    assert growth.exponent(sizes, (5, 5, 5)) == pytest.approx(0)
+
+
+def test_a_scan_whose_growth_is_measured_sees_every_title_of_every_game() -> None:
+    costs = dict(growth.scans(400, 4))
+    instant, all_exits = (costs[growth.Market(400, 4, exits)] for exits in growth.EXITS)
+    assert instant.calls >= 4  # a page of each game
+    assert all_exits.calls > instant.calls
+    assert min(instant.cpu_s, instant.elapsed_s, instant.peak_mb) > 0
 
 
 def test_the_end_to_end_table_shows_both_scanners_and_their_ratio() -> None:
