@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from itertools import pairwise
@@ -19,6 +19,8 @@ from typing import Any
 from urllib.parse import quote
 
 from dmscan.market.signing import new_pair
+
+import forks
 
 COMMAND = (sys.executable, "-m", "dmscan")
 SECRETS = ("DMARKET_SECRET_KEY", "DMSCAN_TELEGRAM_TOKEN", "DMSCAN_PING_URL")
@@ -98,20 +100,36 @@ class Started(subprocess.Popen[str]):
         return said
 
 
+def starts_as_usual(environ: Mapping[str, str]) -> bool:
+    """Whether no variable says how the interpreter starts but the one that `environment` sets."""
+    said = {name for name in environ if name.startswith(("PYTHON", "LC_", "FAKETIME"))}
+    return said == {"PYTHONWARNINGS"} and environ["PYTHONWARNINGS"] == "error"
+
+
+def run_from_start(
+    arguments: Sequence[str], environ: Mapping[str, str], *, given: str = "", text: bool = True, cwd: Path | str = "."
+) -> subprocess.CompletedProcess[Any]:
+    command = [*COMMAND, *arguments]
+    said = given if text else given.encode()
+    return subprocess.run(command, input=said, env=environ, cwd=cwd, text=text, capture_output=True, timeout=120, check=False)
+
+
 class Dmscan:
     """Runs `dmscan` against `url` (nothing set: the service itself, which no test reaches).
 
+    Where nothing but its end is waited for, the process is a fork of one that has loaded the program, unless `from_start`.
     Whatever a test is about, it fails if a secret of its environment is in the output.
     """
+
+    from_start = sys.platform == "darwin"  # whose own libraries do not work after a fork
 
     def __init__(self, home: Path, url: str = "", **extra: str) -> None:
         self.home = home
         self.environment = environment(home, **({"DMSCAN_API_URL": url} if url else {}), **extra)
 
     def __call__(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        defaults = {"capture_output": True, "text": True, "timeout": 120} | ({} if "input" in options else {"stdin": subprocess.DEVNULL})
-        done = subprocess.run([*COMMAND, *arguments], env=self.environment, check=False, **(defaults | options))
-        return self._hushed(done, arguments)
+        run = forks.run if starts_as_usual(self.environment) and not self.from_start else run_from_start
+        return self._hushed(run(arguments, self.environment, **options), arguments)
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
@@ -150,13 +168,16 @@ class Dmscan:
 @contextmanager
 def serving(home: Path, *flags: str, still: bool = True) -> Iterator[str]:
     """The URL of a sandbox market in a process of its own: still, and small and fast unless the flags say otherwise."""
-    command = [*COMMAND, "sandbox", "serve", *(["--still"] if still else []), "--titles", "60", "--rate", "5000", *flags]
-    with subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, text=True) as market:
+    arguments = ["sandbox", "serve", *(["--still"] if still else []), "--titles", "60", "--rate", "5000", *flags]
+    read, write = os.pipe()
+    market = forks.Forked(arguments, environment(home), (0, write, 2))
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as stdout:
         try:
-            assert market.stdout
-            yield market.stdout.readline().split()[-1]
+            yield stdout.readline().split()[-1]
         finally:
-            market.send_signal(signal.SIGTERM)
+            os.kill(market.pid, signal.SIGTERM)
+            market.wait(60)
 
 
 def rows(database: Path, sql: str) -> list[tuple[Any, ...]]:

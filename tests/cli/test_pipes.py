@@ -128,5 +128,5 @@ def test_titles_come_from_a_file_or_stdin(dmscan: Dmscan) -> None:
     wanted.write_text(f"{title}\n\n")
     from_file = dmscan.scan("--no-store", "--title", f"@{wanted}")
     assert {found["title"] for found in from_file["opportunities"]} == {title}
-    done = dmscan("scan", "--no-store", "--title", "@-", input=f"{title}\n")
+    done = dmscan("scan", "--no-store", "--title", "@-", given=f"{title}\n")
     assert {found["title"] for found in json.loads(done.stdout)["opportunities"]} == {title}

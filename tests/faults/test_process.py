@@ -120,6 +120,7 @@ async def test_S9_a_bug_in_one_game_is_one_line_and_loses_nothing_that_was_learn
     assert {found["game"] for found in after["opportunities"]} == {"cs2", "rust"}
 
 
+@pytest.mark.usefixtures("from_start")
 async def test_T11_a_reader_that_is_slow_gets_every_line_and_holds_up_no_request(tmp_path: Path) -> None:
     """A pipe that holds a page is full at once; the reader begins when everything has been asked."""
     ran, _ = await run_with(tmp_path / "quick")

@@ -89,12 +89,14 @@ ATTACKS: dict[str, Callable[[], Iterable[Misdeed]]] = {
 }
 
 
+@pytest.mark.usefixtures("from_start")
 @pytest.mark.parametrize("name", ["too much to be read", "as many titles as pass"])
 async def test_R13_no_body_takes_more_than_150_mb(tmp_path, name, score):
     score("R13", f"{await checked_memory(tmp_path, name)} MB with {name}")
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("from_start")
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_R13_no_body_of_any_kind_takes_more_than_150_mb(tmp_path, name, score):
     score("R13", f"{await checked_memory(tmp_path, name)} MB with {name}")
