@@ -65,7 +65,7 @@ LIBRARIES = {
 """Library → the only parts that know it."""
 
 PURE = {"__future__", "bisect", "collections", "dataclasses", "decimal", "enum", "fnmatch", "fractions", "functools", "hashlib"}
-PURE |= {"itertools", "math", "msgspec", "re", "typing"}
+PURE |= {"itertools", "math", "msgspec", "re", "typing", "zlib"}
 
 
 def part(module: str) -> str:

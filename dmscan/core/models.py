@@ -7,6 +7,7 @@ They are msgspec structs: a page row costs a fifth of what a frozen dataclass ta
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
 from typing import Generic, TypeVar
@@ -114,7 +115,7 @@ class Sale(Struct, frozen=True, gc=False):
     float_value: str | None = None
 
 
-class FeeRow(Struct, frozen=True):
+class FeeRow(Struct, frozen=True, gc=False, array_like=True):
     """A reduced fee: holds for sale prices `low` … `high` (both inclusive) up to `expires_at` (inclusive)."""
 
     fraction: Fraction
@@ -145,7 +146,7 @@ class FeeTable(Struct, frozen=True):
     default: Fraction
     min_amount: Cents
     default_source: FeeSource
-    rows: dict[str, tuple[FeeRow, ...]] = {}
+    rows: Mapping[str, tuple[FeeRow, ...]] = {}
     ignored: int = 0
 
     def schedule(self, title: str) -> FeeSchedule:

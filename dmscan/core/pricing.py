@@ -117,8 +117,9 @@ def changed(game: Game, before: Stamped[FeeTable] | None, after: Stamped[FeeTabl
 
 def fee_changes(before: FeeTable, after: FeeTable) -> Iterator[FeeChange]:
     """The titles whose reduced rows are not the same, in their order."""
-    for title in sorted({*before.rows, *after.rows}):
-        old, new = before.rows.get(title, ()), after.rows.get(title, ())
+    earlier, later = dict(before.rows.items()), dict(after.rows.items())
+    for title in sorted({*earlier, *later}):
+        old, new = earlier.get(title, ()), later.get(title, ())
         if turns := tuple(_turns(old, new)):
             yield FeeChange(title, turns, old, new)
 

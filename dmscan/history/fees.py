@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from fractions import Fraction
+from functools import lru_cache
 
+from dmscan.core.fee_rows import FeeRows
 from dmscan.core.fees import DAY
 from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Stamped
 from dmscan.history import rows, sources
@@ -29,6 +32,10 @@ _SAVE_ROW = rows.insert("fee_rows", "fee_table title ordinal fraction low_cents 
 _TABLE = """
 SELECT fetched_at, default_fraction, min_cents, default_source, ignored, title, fraction, low_cents, high_cents, expires_at
 FROM fee_tables LEFT JOIN fee_rows ON fee_table = id WHERE id = ? ORDER BY title, ordinal"""
+SOME = 10_000
+"""Rows at a time: all at once they would take several times what is kept of them."""
+
+_fraction = lru_cache(maxsize=256)(Fraction)
 
 
 def table(connection: sqlite3.Connection, source: str, game: Game, since: int) -> Stamped[FeeTable] | None:
@@ -69,13 +76,12 @@ def _add(connection: sqlite3.Connection, of: tuple[int, Game], heard: Stamped[Fe
 
 
 def _table(connection: sqlite3.Connection, number: int) -> Stamped[FeeTable]:
-    found = connection.execute(_TABLE, (number,)).fetchall()
-    fetched_at, default, min_amount, default_source, ignored = found[0][:5]
-    by_title: dict[str, tuple[FeeRow, ...]] = {}
-    for *_, title, fraction, low, high, expires_at in found:
-        if title is not None:
-            by_title[title] = (*by_title.get(title, ()), FeeRow(Fraction(fraction), low, high, expires_at))
-    return Stamped(FeeTable(Fraction(default), min_amount, FeeSource(default_source), by_title, ignored), fetched_at)
+    reduced = FeeRows()
+    with closing(connection.execute(_TABLE, (number,))) as found:
+        while some := found.fetchmany(SOME):
+            fetched_at, default, min_amount, default_source, ignored = some[0][:5]
+            reduced.add((title, FeeRow(_fraction(fraction), *limits)) for title, fraction, *limits in (row[5:] for row in some) if title)
+    return Stamped(FeeTable(Fraction(default), min_amount, FeeSource(default_source), reduced, ignored), fetched_at)
 
 
 def attempted(connection: sqlite3.Connection, source: str, game: Game, day: int) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Offer, Quote, QuotePage, Sale, SaleKind, Stamped, Target
+from dmscan.core.fee_rows import FeeRows
+from dmscan.core.models import FeeSource, FeeTable, Game, Offer, Quote, QuotePage, Sale, SaleKind, Stamped, Target
 from dmscan.core.money import Cents
 from dmscan.core.report import Traffic
 from dmscan.errors import MarketChanged
@@ -143,7 +144,7 @@ class Market:
 
     async def fees(self, game: Game) -> Stamped[FeeTable]:
         """All reduced fees of a game. The offset advances by the rows received, because a server may cut a page short."""
-        rows: dict[tuple[str, FeeRow], None] = {}
+        rows = FeeRows()
         offset = ignored = 0
         previous = None
         for _ in range(FEE_PAGES):
@@ -152,11 +153,11 @@ class Market:
             page = answer.value.page
             if not page.received or page == previous:
                 break
-            rows |= dict.fromkeys(page.rows)
+            rows.add(page.rows)
             ignored += page.skipped
             offset += page.received
             previous = page
-        table = FeeTable(answer.value.default, answer.value.min_amount, FeeSource.DEFAULT, _by_title(rows), ignored)
+        table = FeeTable(answer.value.default, answer.value.min_amount, FeeSource.DEFAULT, rows, ignored)
         return Stamped(table, answer.at)
 
     async def balance(self) -> Cents:
@@ -200,10 +201,3 @@ def _offers_query(game: Game, title: str) -> list[tuple[str, str]]:
 
 def _rows(page: Stamped[Page[T]]) -> Stamped[tuple[T, ...]]:
     return Stamped(page.value.rows, page.at)
-
-
-def _by_title(rows: Iterable[tuple[str, FeeRow]]) -> dict[str, tuple[FeeRow, ...]]:
-    grouped: dict[str, list[FeeRow]] = {}
-    for title, row in rows:
-        grouped.setdefault(title, []).append(row)
-    return {title: tuple(found) for title, found in grouped.items()}
