@@ -56,8 +56,9 @@ class Sweep:
             yield named
             return
         state = await self._state()
-        missing = dict(known)
+        missing = known
         if not known or is_full_sweep_due(state, self._clock.seconds(), self._request):
+            missing = dict(known)
             async for page in self._catalogue(state.cursor):
                 for quote in page.quotes:
                     missing.pop(quote.title, None)

@@ -131,7 +131,7 @@ class FeeSource(StrEnum):
     SET = "set"
 
 
-class FeeSchedule(Struct, frozen=True):
+class FeeSchedule(Struct, frozen=True, gc=False):
     """What one title's sale costs: `rows` by band and expiry, else `default`; never less than `min_amount` cents."""
 
     default: Fraction
@@ -295,7 +295,7 @@ class Need(Word):
     OFFERS = "offers"
 
 
-class Evidence(Struct, frozen=True):
+class Evidence(Struct, frozen=True, gc=False):
     """All that is known of one title; `None` means not asked yet.
 
     `sales` are the newest 20 `Offer` rows, `fills` the newest 20 `Target` rows.

@@ -110,6 +110,7 @@ def _known(game: Game, row: tuple[Any, ...], at: int) -> Known:
     asked_at, qualified, best_q40, pace = heard
     sales = None if asked_at is None else SalesOutlook(asked_at, qualified, best_q40, _fraction(pace))
     seen = (bool(two_sided), looks, finds, sales, since, moves, looked_at, _refusals(refusals))
+    usual_ask = ask if usual_ask == ask else usual_ask  # one number for both: 250,000 titles would hold 8 MB more
     return Known(Quote(game, title, ask, bid, ask_count, bid_count, at), usual_ask, *seen)
 
 
