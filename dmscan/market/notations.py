@@ -78,10 +78,8 @@ def count(value: Number, field: str) -> int:
 
 
 def integer(value: Number, field: str) -> int:
-    """Any whole number that is there, text or not."""
-    if isinstance(value, int):
-        return value
-    if value is None or not _INTEGER.fullmatch(value):
+    """Any whole number of at most 18 digits that is there, text or not."""
+    if value is None or not _INTEGER.fullmatch(str(value)):
         raise Unreadable(field)
     return int(value)
 

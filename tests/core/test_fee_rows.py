@@ -11,7 +11,7 @@ from dmscan.core.fee_rows import FeeRows
 from dmscan.core.models import FeeRow
 
 ROW = FeeRow(Fraction(1, 50), 1, 9999, 1_795_500_000)
-WHOLE = st.integers(-(2**70), 2**70)
+WHOLE = st.integers(-(10**18) + 1, 10**18 - 1)
 ROWS = st.builds(FeeRow, st.fractions(0, Fraction(99, 100)), WHOLE, WHOLE, WHOLE)
 TITLES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 

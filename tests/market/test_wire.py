@@ -549,6 +549,7 @@ def test_fee_numbers_may_be_texts_and_the_reverse(row):
         {"maxPrice": None},
         {"maxPrice": "x"},
         {"expiresAt": "soon"},
+        {"expiresAt": 10**18},
         {"title": ""},
     ],
 )
