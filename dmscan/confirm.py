@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import count
-from typing import Protocol
+from typing import Protocol, Self
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from dmscan.clock import Clock
@@ -19,13 +18,16 @@ from dmscan.core.judge import Verdict, judge, next_need
 from dmscan.core.memory import Known, SalesOutlook
 from dmscan.core.models import Evidence, Game, Need, Offer, Reason, Sale, SaleKind, Stamped, Target
 from dmscan.core.outlook import Promise, sales_outlook
+from dmscan.core.packing import pack, unpacker
 from dmscan.core.report import Pair, ScanRequest
-from dmscan.errors import HistoryError, MarketError
+from dmscan.errors import HistoryError
 
-Place = tuple[int, int]
-"""Where a candidate stands: its promise, negative so that the best sorts first, and a running number."""
-LAST = 2**62
-"""Sorts behind every promise."""
+Place = int
+"""Where a candidate stands, the best first: a running number, less MOST times what it promises."""
+MOST = 2**32
+"""More never stand in a line."""
+LEAST = -(2**62)
+"""Less than any promise."""
 
 
 class Market(Protocol):
@@ -46,27 +48,28 @@ class Memory(Protocol):
     def note_fills(self, game: Game, title: str, answer: Stamped[tuple[Sale, ...]]) -> None: ...
 
 
-@dataclass(slots=True)
-class Candidate:
+class Candidate(Struct, array_like=True):
     """A title that passed the quote rules; `closed` are the pairs that remembered sales have decided for now.
 
-    `failure` is what kept the market from answering the last time.
+    `is_known`: the history holds the title, and its sales as of `sales_at`; `is_seen`: it had a verdict within the last day.
     """
 
     evidence: Evidence
-    known: Known | None = None
-    closed: Mapping[Pair, Reason] = field(default_factory=dict)
-    failure: MarketError | None = None
+    closed: Mapping[Pair, Reason] = {}
+    is_known: bool = False
+    sales_at: int | None = None
+    is_seen: bool = False
+
+    @classmethod
+    def of(cls, evidence: Evidence, known: Known | None) -> Self:
+        if known is None:
+            return cls(evidence)
+        is_seen = known.looked_at is not None and evidence.quote.at - known.looked_at < DAY
+        return cls(evidence, is_known=True, sales_at=known.sales.asked_at if known.sales else None, is_seen=is_seen)
 
     @property
     def key(self) -> tuple[Game, str]:
         return (self.evidence.quote.game, self.evidence.quote.title)
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether it had a verdict within the last day."""
-        looked_at = self.known.looked_at if self.known else None
-        return looked_at is not None and self.evidence.quote.at - looked_at < DAY
 
     @property
     def calls(self) -> int:
@@ -118,8 +121,8 @@ class Confirmation:
 
     async def _remembered(self, candidate: Candidate, kind: SaleKind) -> Stamped[tuple[Sale, ...]] | None:
         since = sales_since(self._request, self._clock.seconds())
-        known = candidate.known
-        if self._memory is None or known is None or (kind is SaleKind.OFFER and (known.sales is None or known.sales.asked_at < since)):
+        is_old = kind is SaleKind.OFFER and (candidate.sales_at is None or candidate.sales_at < since)
+        if self._memory is None or not candidate.is_known or is_old:
             return None
         # A history that cannot be read only costs a call; that it cannot is told when the titles are recalled or stored.
         with suppress(HistoryError):
@@ -131,38 +134,30 @@ class Line:
     """Candidates waiting, the most promising first. Under a budget those that promise little wait until `release`.
 
     Those seen within a day and those that were not have a queue each, and calls are shared evenly between the two: what is known to
-    be good is looked at again and again, and yet every candidate has its turn in the end.
+    be good is looked at again and again, and yet every candidate has its turn in the end. As nearly the whole market may wait, all
+    are packed, and a candidate is made anew for whoever takes it.
     """
 
     def __init__(self, eager: Promise) -> None:
         self._eager = eager
         self._queues: dict[bool, list[Place]] = {False: [], True: []}
         self._calls = {False: 0, True: 0}
-        self._later: list[Place] = []
-        self._candidates: dict[Place, Candidate] = {}
-        self._places = count()
+        self._packed: list[bytes] = []
         self._waiting = asyncio.Event()
         self.released = asyncio.Event()
 
     def add(self, candidate: Candidate, promise: Promise) -> None:
-        place = (-promise, next(self._places))
-        self._candidates[place] = candidate
-        if promise < self._eager and not self.released.is_set():
-            self._later.append(place)
-        else:
-            self.put_back(place)
+        self._packed.append(b"")
+        self.put_back(_place(promise, len(self._packed) - 1), candidate)
 
     def release(self) -> None:
         """Nothing better will come: whoever waits gets what is left, and is told when nothing is."""
         self.released.set()
-        for place in self._later:
-            self.put_back(place)
-        self._later.clear()
         self._waiting.set()
 
     async def take(self) -> Place | None:
         """The place of the most promising candidate whose turn it is; `None` if there will be no more."""
-        while not (waiting := [seen for seen, queue in self._queues.items() if queue]):
+        while not (waiting := [seen for seen, queue in self._queues.items() if queue and self._is_due(queue[0])]):
             if self.released.is_set():
                 return None
             self._waiting.clear()
@@ -172,23 +167,36 @@ class Line:
         return heappop(self._queues[seen])
 
     def candidate(self, place: Place) -> Candidate:
-        return self._candidates[place]
+        return _unpacked(self._packed[place % MOST])
 
-    def put_back(self, place: Place) -> None:
+    def keep(self, place: Place, candidate: Candidate) -> None:
+        """With the answers it has got, for whoever looks at what is left; it does not wait any more."""
+        self._packed[place % MOST] = pack(candidate)
+
+    def put_back(self, place: Place, candidate: Candidate) -> None:
         """For whoever had to leave it."""
-        heappush(self._queues[self._candidates[place].is_seen], place)
+        self.keep(place, candidate)
+        heappush(self._queues[candidate.is_seen], place)
         self._waiting.set()
 
-    def put_last(self, place: Place) -> None:
+    def put_last(self, place: Place, candidate: Candidate) -> None:
         """For whoever could not get an answer: it is another's turn first."""
-        again = (LAST, next(self._places))
-        self._candidates[again] = self._candidates.pop(place)
-        self.put_back(again)
+        self.put_back(_place(LEAST, place % MOST), candidate)
 
-    def done(self, place: Place) -> None:
-        candidate = self._candidates.pop(place)
+    def done(self, place: Place, candidate: Candidate) -> None:
+        self._packed[place % MOST] = b""
         self._calls[candidate.is_seen] += candidate.calls - 1
 
     def left(self) -> Iterable[Candidate]:
         """All that were not done with, taken or not."""
-        return self._candidates.values()
+        return map(_unpacked, filter(None, self._packed))
+
+    def _is_due(self, place: Place) -> bool:
+        return self.released.is_set() or place < _place(self._eager - 1, 0)
+
+
+def _place(promise: Promise, number: int) -> Place:
+    return number - promise * MOST
+
+
+_unpacked = unpacker(Candidate)

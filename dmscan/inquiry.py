@@ -116,7 +116,7 @@ class Inquiry:
         except MarketError as error:
             self._trouble(error, game)
         if quote and fees:
-            pairs = await self._judged(Candidate(Evidence(quote, fees, fast_bids=self._stored.fast_bids), self._stored.known))
+            pairs = await self._judged(Candidate.of(Evidence(quote, fees, fast_bids=self._stored.fast_bids), self._stored.known))
         facts = tuple(self._facts.values())
         return Explanation(game, title, self._request, self._clock.seconds(), facts, quote, fees, pairs, tuple(self._troubles))
 

@@ -86,6 +86,7 @@ class Scan:
         self._confirmation = Confirmation(request, market, memory, clock)
         self._line = Line(EAGER if is_budgeted(request) else 0)
         self._kept: dict[tuple[Game, str], Candidate] = {}
+        self._unanswered: dict[tuple[Game, str], MarketError] = {}
         self._fees: dict[Game, FeeTable] = {}
         self._questions: dict[Game, str] = {}
         self._open_titles: frozenset[tuple[Game, str]] = frozenset()
@@ -175,7 +176,7 @@ class Scan:
             ledger.refuse_on_sight(quote, reasons)
             return
         fast_bids = known is not None and known.has_fast_bids
-        candidate = Candidate(Evidence(quote, fees.schedule(quote.title), fast_bids=fast_bids), known)
+        candidate = Candidate.of(Evidence(quote, fees.schedule(quote.title), fast_bids=fast_bids), known)
         verdicts = self._confirmation.verdicts(candidate)
         needs = [pair for pair, verdict in verdicts.items() if isinstance(verdict, Need)]
         candidate.closed = {
@@ -184,16 +185,16 @@ class Scan:
         }
         ledger.candidates += bool(needs)
         if len(candidate.closed) < len(needs):
-            self._enqueue(candidate, [pair for pair in needs if pair not in candidate.closed])
+            self._enqueue(candidate, known, [pair for pair in needs if pair not in candidate.closed])
             return
         ledger.judged += bool(needs)
         ledger.settle(candidate.evidence, {**verdicts, **candidate.closed}, candidate.closed)
 
-    def _enqueue(self, candidate: Candidate, needs: Sequence[Pair]) -> None:
+    def _enqueue(self, candidate: Candidate, known: Known | None, needs: Sequence[Pair]) -> None:
         evidence = candidate.evidence
-        expected = promise(needs, evidence.quote, evidence.fees, candidate.known)
+        expected = promise(needs, evidence.quote, evidence.fees, known)
         question, is_open = self._questions[evidence.quote.game], candidate.key in self._open_titles
-        self._line.add(candidate, expected + TURN * turn(candidate.known, evidence.quote, question, self._request, is_open=is_open))
+        self._line.add(candidate, expected + TURN * turn(known, evidence.quote, question, self._request, is_open=is_open))
 
     def _workers(self) -> list[asyncio.Task[None]]:
         early = abreast(EARLY, self._market.pace, self._request)
@@ -203,33 +204,35 @@ class Scan:
         """One worker: takes the most promising candidate left until none is, or the budget is spent."""
         if not early:
             await self._line.released.wait()
-        while not self._calls_spent() and (place := await self._line.take()):
+        while not self._calls_spent() and (place := await self._line.take()) is not None:
             candidate = self._line.candidate(place)
             if self._failures[candidate.key[0]] >= FAILURES_IN_A_ROW:
                 continue
             try:
                 verdicts = await self._confirmation.settle(candidate)
             except BudgetSpent:
+                self._line.keep(place, candidate)
                 return
             except MarketError as error:
-                self._unanswered(place, error)
+                self._fell_short(place, candidate, error)
             except asyncio.CancelledError:
-                self._line.put_back(place)
+                self._line.put_back(place, candidate)
                 raise
             else:
-                self._line.done(place)
+                self._line.done(place, candidate)
                 self._judged(candidate, verdicts)
 
-    def _unanswered(self, place: Place, error: MarketError) -> None:
+    def _fell_short(self, place: Place, candidate: Candidate, error: MarketError) -> None:
         """A candidate without an answer is tried once more when all others had their turn; what is left of it then is a trouble."""
-        candidate = self._line.candidate(place)
+        self._line.keep(place, candidate)
+        game = candidate.key[0]
         if not isinstance(error, MarketUnavailable):
-            self._failed(error, candidate.key[0])
+            self._failed(error, game)
             return
-        self._failures[candidate.key[0]] += 1
-        if candidate.failure is None:
-            self._line.put_last(place)
-        candidate.failure = error
+        self._failures[game] += 1
+        if candidate.key not in self._unanswered:
+            self._line.put_last(place, candidate)
+        self._unanswered[candidate.key] = error
 
     def _calls_spent(self) -> bool:
         limit = self._request.max_requests
@@ -238,6 +241,7 @@ class Scan:
     def _judged(self, candidate: Candidate, verdicts: Mapping[Pair, Verdict]) -> None:
         found = any(isinstance(verdict, tuple) for verdict in verdicts.values())
         self._failures[candidate.key[0]] = 0
+        self._unanswered.pop(candidate.key, None)
         self._ledger.judged += 1
         renewed = self._ledger.settle(candidate.evidence, verdicts, candidate.closed)
         if self._memory:
@@ -289,9 +293,9 @@ class Scan:
             self.stop.set()
 
     def _close(self) -> None:
+        for (game, _), error in self._unanswered.items():
+            self._ledger.trouble(error, game)
         for candidate in self._line.left():
-            if candidate.failure:
-                self._ledger.trouble(candidate.failure, candidate.key[0])
             self._ledger.settle(candidate.evidence, self._confirmation.verdicts(candidate), candidate.closed)
         self._ledger.close()
         if not self._ledger.titles and not self._ledger.troubles and self._market.traffic().failed:

@@ -51,7 +51,7 @@ class Confidence(StrEnum):
     QUOTE = "quote"
 
 
-class Quote(Struct, frozen=True, gc=False):
+class Quote(Struct, frozen=True, gc=False, array_like=True):
     """Both sides of one title at one moment; `None` means that side is empty."""
 
     game: Game
@@ -131,7 +131,7 @@ class FeeSource(StrEnum):
     SET = "set"
 
 
-class FeeSchedule(Struct, frozen=True, gc=False):
+class FeeSchedule(Struct, frozen=True, gc=False, array_like=True):
     """What one title's sale costs: `rows` by band and expiry, else `default`; never less than `min_amount` cents."""
 
     default: Fraction
@@ -295,7 +295,7 @@ class Need(Word):
     OFFERS = "offers"
 
 
-class Evidence(Struct, frozen=True, gc=False):
+class Evidence(Struct, frozen=True, gc=False, array_like=True):
     """All that is known of one title; `None` means not asked yet.
 
     `sales` are the newest 20 `Offer` rows, `fills` the newest 20 `Target` rows.
