@@ -137,10 +137,9 @@ class Scan:
         try:
             fees = self._fees[game] = await self._tariff.table(game)
             self._questions[game] = question_of(self._request, fees)
-            known = await self._recalled(game)
-            async for quotes in one.quotes(known):
-                for quote in quotes:
-                    self._screen(quote, fees, known.get(quote.title))
+            async for quotes in one.quotes(await self._recalled(game)):
+                for quote, known in quotes:
+                    self._screen(quote, fees, known)
                 self._tell()
             self._swept.add(game)
         except BudgetSpent:

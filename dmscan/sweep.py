@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -46,28 +46,31 @@ class Sweep:
         self._filter = TitleFilter(request.titles, request.exclude)
         self._game, self._request, self._market, self._memory, self._clock = game, request, market, memory, clock
 
-    async def quotes(self, known: dict[str, Known]) -> AsyncIterator[tuple[Quote, ...]]:
-        """Page by page every title once: asked anew, or as remembered where it lies far from what is wanted.
+    async def quotes(self, known: dict[str, Known]) -> AsyncIterator[Sequence[tuple[Quote, Known | None]]]:
+        """Page by page every title once, asked anew, or as remembered where it lies far from what is wanted.
 
-        `known` are the titles remembered, by title. If all titles wanted are named outright, these are all that is asked for.
+        `known` are the titles remembered, by title: each comes with its quote and is then out of `known`, so that a large game is not
+        held twice. If all titles wanted are named outright, these are all that is asked for.
         """
+        async for quotes in self._quotes(known):
+            yield [(quote, known.pop(quote.title, None)) for quote in quotes]
+
+    async def _quotes(self, known: dict[str, Known]) -> AsyncIterator[tuple[Quote, ...]]:
+        """What has come is no longer in `known`."""
         named = await self._named()
         if named:
             yield named
             return
         state = await self._state()
-        missing = known
         if not known or is_full_sweep_due(state, self._clock.seconds(), self._request):
-            missing = dict(known)
             async for page in self._catalogue(state.cursor):
-                for quote in page.quotes:
-                    missing.pop(quote.title, None)
                 yield page.quotes
                 self._note(page.quotes, SweepState(state.full_at, page.cursor))
             self._note((), SweepState(self._clock.seconds()))
-            # Read from its beginning, the catalogue is all there is: what it does not list has gone.
-            missing = missing if state.cursor else {}
-        async for quotes in self._rest(list(missing.values())):
+            if not state.cursor:
+                # Read from its beginning, the catalogue is all there is: what it does not list has gone.
+                return
+        async for quotes in self._rest(known):
             yield quotes
 
     async def _catalogue(self, cursor: str) -> AsyncIterator[QuotePage]:
@@ -77,11 +80,10 @@ class Sweep:
             while True:
                 yield await once_more(pages.__anext__)
 
-    async def _rest(self, titles: Sequence[Known]) -> AsyncIterator[tuple[Quote, ...]]:
-        """Batches of the titles that matter, the oldest quotes first; the others as remembered."""
-        near = [one.quote.title for one in titles if self._filter.wants(one.quote.title) and is_wanted(one, self._request)]
-        asked = set(near)
-        yield tuple(one.quote for one in titles if one.quote.title not in asked)
+    async def _rest(self, known: Mapping[str, Known]) -> AsyncIterator[tuple[Quote, ...]]:
+        """The titles that do not matter as remembered, and batches of the others, the oldest quotes first."""
+        yield tuple(one.quote for one in known.values() if not self._matters(one))
+        near = list(known)
         batches = [near[start : start + BATCH] for start in range(0, len(near), BATCH)]
         side_by_side = abreast(SIDE_BY_SIDE, self._market.pace, self._request)
         for start in range(0, len(batches), side_by_side):
@@ -91,6 +93,9 @@ class Sweep:
                     raise answer
                 self._note(answer.value)
                 yield answer.value
+
+    def _matters(self, one: Known) -> bool:
+        return self._filter.wants(one.quote.title) and is_wanted(one, self._request)
 
     async def _named(self) -> tuple[Quote, ...]:
         """The quotes of titles named without a glob, if the market knows them all by just these names."""
