@@ -29,9 +29,11 @@ BENCHMARKS: Mapping[str, str] = {
     "memory": "S7: the most memory a scan holds, on 25,000 titles and on ten times as many",
     "startup": "S8: how long a start takes beside the smallest programs that do the same",
     "growth": "whether calls, CPU, time and memory grow faster than the market, and queries with the history",
-    "connections": "whether HTTP/2 and the size of the pool help",
 }
-ON_DEMAND: Mapping[str, str] = {"soak": "R12: whether a process that scans for hours comes to hold more"}
+ON_DEMAND: Mapping[str, str] = {
+    "connections": "whether HTTP/2 and the size of the pool help",
+    "soak": "R12: whether a process that scans for hours comes to hold more",
+}
 """Run only when named."""
 
 
@@ -61,7 +63,7 @@ def _show(record: Record, before: Record | None) -> None:
 def _options() -> argparse.Namespace:
     named = "\n".join(f"  {name:10} {what}" for name, what in (*BENCHMARKS.items(), *ON_DEMAND.items()))
     parser = argparse.ArgumentParser("python -m benchmarks", epilog=named, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help="which to run; without one all but soak")
+    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help="which to run; without one all but the last two")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the tables")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show beside each figure what an earlier --json holds")
     parser.add_argument("--titles", type=int, metavar="N", help="titles of a market that is scanned to its end")
@@ -69,7 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, metavar="N", help="how long to soak")
     parser.add_argument("--markets", nargs="+", choices=("scarce", "usual", "rich"), help="how many titles are crossed")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help="markets of a watch")
-    parser.add_argument("--full", action="store_true", help="growth up to 250,000 titles")
+    parser.add_argument("--full", action="store_true", help="growth up to 250,000 titles, pace of all groups")
     return parser.parse_args()
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from benchmarks import processes, simulated
 from benchmarks.figures import Figure, Result, Scope, Table, on_market
-from benchmarks.naive import BORN_AT, ENDPOINTS, LARGE, SEED, SHARES
+from benchmarks.naive import BORN_AT, ENDPOINTS, SEED, SHARES
 from benchmarks.visits import Visit, Visitor, request_of, truth_of
 from dmscan.core.models import Exit, Opportunity, Rules
 from dmscan.core.report import ScanRequest
@@ -22,6 +22,7 @@ from dmscan.sandbox.lives import LivingWorld
 from dmscan.sandbox.state import Title
 from dmscan.sandbox.world import World
 
+TITLES = 10_000
 LEVEL = "standard"
 RATE = 20
 LATER_S = 600
@@ -49,7 +50,7 @@ class Pair(Struct, frozen=True):
 
 
 def measure(scope: Scope) -> Result:
-    titles, markets = scope.titles or LARGE, scope.markets or ("usual",)
+    titles, markets = scope.titles or TITLES, scope.markets or ("usual",)
     with processes.pool() as pool:
         pairs = list(pool.map(run, markets, [titles] * len(markets)))
     return Result(tuple(on_market(pair.market, figure) for pair in pairs for figure in _figures(pair)), (_table(titles, pairs),))

@@ -47,8 +47,8 @@ TITLES = 2_000
 SEEDS = (1, 2, 3)
 """None of them is the market that the watch was tuned on."""
 RATE, EVERY_S = 2, 60
-WARM_UP_S, LASTS_S = 2400, 7200
 HOUR = 3600
+WARM_UP_S, LASTS_S = 2400, HOUR + 300
 MOST = Fraction(12, 10)
 HITS, FAILED, FLAT = Fraction(80, 100), Fraction(1, 100), Fraction(5, 100)
 REMEMBERED = ("last-sales", "customized-fees")
