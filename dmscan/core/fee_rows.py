@@ -9,8 +9,8 @@ from zlib import crc32
 from dmscan.core.models import FeeRow
 from dmscan.core.packing import pack, unpacker
 
-PACKS = 4096
-"""At 250,000 titles some 30 share a pack: unpacked in 20 µs whenever one of them is looked up."""
+PACKS = 16_384
+"""At 250,000 titles some seven share a pack: unpacked in 5 µs whenever one of them is looked up."""
 
 Rows = tuple[FeeRow, ...]
 

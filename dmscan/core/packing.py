@@ -11,13 +11,16 @@ import msgspec
 
 T = TypeVar("T")
 
-pack = msgspec.msgpack.Encoder(enc_hook=str).encode
-"""Exact: a fraction becomes its text. OverflowError for a whole number of more than 64 bits."""
+_encode = msgspec.msgpack.Encoder(enc_hook=str).encode
+_fraction = lru_cache(maxsize=256)(Fraction)
+
+
+def pack(record: object) -> bytes:
+    """Exact: a fraction becomes its text. OverflowError for a whole number of more than 64 bits."""
+    # A copy, because what the encoder gives keeps its whole buffer, half as much again.
+    return bytes(memoryview(_encode(record)))
 
 
 def unpacker(type_: type[T]) -> Callable[[bytes], T]:
     """What makes a record of this type again out of its bytes."""
     return msgspec.msgpack.Decoder(type_, dec_hook=lambda _, text: _fraction(text)).decode
-
-
-_fraction = lru_cache(maxsize=256)(Fraction)
