@@ -1,6 +1,7 @@
 """One parser per notation of the wire (dmarket-api.md chapter 2), and the normal forms of design chapter 4.1.
 
-What cannot be read raises `Unreadable` with the field's name; what says "nothing" is `None` or "".
+What cannot be read raises `Unreadable` with the field's name; what says "nothing" is `None` or "". Of an attribute that many items share
+there is one text for all of them.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
+from sys import intern
 
 from dmscan.core.money import Cents
 
@@ -138,7 +140,7 @@ def float_part(given: str, float_value: str | None) -> str | None:
 
 
 def _part(text: str) -> str:
-    return text.upper().removeprefix("FLOAT_PART_").replace("_", "-")
+    return intern(text.upper().removeprefix("FLOAT_PART_").replace("_", "-"))
 
 
 def phase(text: str) -> str:
@@ -148,7 +150,7 @@ def phase(text: str) -> str:
 
 
 def _phase(text: str) -> str:
-    return text.lower().removeprefix("phase_title_").replace("_", "-").replace(" ", "-")
+    return intern(text.lower().removeprefix("phase_title_").replace("_", "-").replace(" ", "-"))
 
 
 def paint_seed(value: Number) -> str | None:
@@ -158,7 +160,7 @@ def paint_seed(value: Number) -> str | None:
 
 
 def _seed(text: str) -> str:
-    return str(int(text)) if len(text) < 10 and text.isascii() and text.isdigit() else text.lower()
+    return intern(str(int(text)) if len(text) < 10 and text.isascii() and text.isdigit() else text.lower())
 
 
 def seed_limit(value: Number) -> str | None:
