@@ -94,5 +94,10 @@ def is_whole(report: ScanReport) -> bool:
 
 
 def is_honest(report: ScanReport) -> bool:
-    """Whether all that the scan found is there: with faults it may miss finds, but never make one up."""
-    return all(one in all_there_is(*map(str, report.request.games)) for one in printed(report))
+    """Whether all that the scan found is there: with faults it may miss finds, but never make one up.
+
+    Without a table of fees ten per cent are assumed, so that such a find pays less than it says there.
+    """
+    there = all_there_is(*map(str, report.request.games))
+    names = {(one["title"], one["exit"]) for one in there}
+    return all((one["title"], one["exit"]) in names if one["fee_source"] == "assumed" else one in there for one in printed(report))

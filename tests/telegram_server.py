@@ -139,7 +139,7 @@ class TelegramServer:
         """Every message that was sent to a chat (or to all), taken or not."""
         return [one for one in list(self.arrived) if one.method == "sendMessage" and chat in ("", one.chat)]
 
-    def wait_for(self, count: int, timeout_s: float = 20) -> list[Arrival]:
+    def wait_for(self, count: int, timeout_s: float = 60) -> list[Arrival]:
         """Waits until that many requests have arrived; from a test with an event loop through `asyncio.to_thread`."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.arrived) >= count, timeout_s), f"only {len(self.arrived)} of {count} arrived"

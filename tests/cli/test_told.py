@@ -160,7 +160,7 @@ def test_a_watch_tells_each_find_once_and_leaves_its_metrics(told: Dmscan, marke
     _wait_until(lambda: int((passes.search(metrics.read_text("utf-8")) or ("", "0"))[1]) >= 3)
     _wait_until(lambda: not rows(database(told), "SELECT 1 FROM alerts WHERE state = 'due' AND kind = 'new'"))
     watch.send_signal(signal.SIGTERM)
-    watch.communicate(timeout=30)
+    watch.communicate(timeout=60)
     assert watch.returncode == 143
     finds = told_finds(telegram)
     assert len(finds) > 5

@@ -350,7 +350,7 @@ def _processes(dmscan: Dmscan) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]
         (Path(f"/proc/{number}/cmdline").read_bytes(), Path(f"/proc/{number}/environ").read_bytes()) for number in (scan.pid, child)
     )
     os.kill(scan.pid, signal.SIGINT)
-    scan.communicate(timeout=30)
+    scan.communicate(timeout=60)
     return seen[0], seen[1]
 
 

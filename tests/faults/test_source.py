@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dmscan
 
-SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(Path(dmscan.__file__).parent.rglob("*.py"))}
 FORKING = re.compile(r"multiprocessing|ProcessPoolExecutor|\bfork|\bpty\b")
 OPTION = re.compile(r"--[a-z][a-z0-9-]+")
 TELLING = re.compile(r"--[a-z-]*(key|secret|token|password)")
 
 
+@cache
+def sources() -> list[ast.Module]:
+    return [ast.parse(path.read_text("utf-8")) for path in sorted(Path(dmscan.__file__).parent.rglob("*.py"))]
+
+
 def nodes(*kinds: type[ast.AST]) -> list[Any]:
-    return [node for tree in SOURCES.values() for node in ast.walk(tree) if isinstance(node, kinds)]
+    return [node for tree in sources() for node in ast.walk(tree) if isinstance(node, kinds)]
 
 
 def test_D22_no_process_is_forked():

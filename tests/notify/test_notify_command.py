@@ -153,7 +153,7 @@ def test_the_token_is_not_in_the_process_list_and_ctrl_c_ends_the_wait(dmscan, s
     assert "notify test" in listed
     assert TOKEN.partition(":")[2] not in listed
     command.send_signal(signal.SIGINT)
-    stdout, stderr = command.communicate(timeout=10)
+    stdout, stderr = command.communicate(timeout=60)
     assert (command.returncode, stdout, stderr) == (130, "", "")
 
 
