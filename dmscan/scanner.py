@@ -56,6 +56,8 @@ class Market(confirm.Market, sweep.Market, tariff.Market, Protocol):
     def hits(self) -> int: ...
     @property
     def misses(self) -> int: ...
+    @property
+    def sent(self) -> Mapping[str, int]: ...
     def traffic(self) -> Traffic: ...
     def forget(self, game: Game, title: str) -> None: ...
 
@@ -235,7 +237,7 @@ class Scan:
 
     def _calls_spent(self) -> bool:
         limit = self._request.max_requests
-        return limit is not None and self._market.traffic().sent >= limit * self._share
+        return limit is not None and sum(self._market.sent.values()) >= limit * self._share
 
     def _judged(self, candidate: Candidate, verdicts: Mapping[Pair, Verdict]) -> None:
         found = any(isinstance(verdict, tuple) for verdict in verdicts.values())
@@ -261,7 +263,7 @@ class Scan:
         if self._ledger.judged == self._ledger.candidates:
             # Relists held back are looked at too, as nothing more will come that could prove their units.
             self._ledger.close()
-        self._spare = self._market.traffic().sent * (1 - CONFIRM_SHARE)
+        self._spare = sum(self._market.sent.values()) * (1 - CONFIRM_SHARE)
         shown = rank(self._ledger.found, self._request.sort)[: self._request.limit]
         waiting = iter(dict.fromkeys((found.game, found.title) for found in shown if found.confidence is Confidence.CONFIRMED))
         await asyncio.gather(*(self._recheck(waiting) for _ in range(SIDE_BY_SIDE)))
@@ -334,18 +336,18 @@ class Scan:
             examples=ledger.examples,
             refused=ledger.refused,
             sample=tuple(ledger.sample),
-            seconds_for_all=math.ceil(self._calls_left(traffic) / self._market.pace) if left else None,
+            seconds_for_all=math.ceil(self._calls_left() / self._market.pace) if left else None,
         )
 
-    def _calls_left(self, traffic: Traffic) -> int:
+    def _calls_left(self) -> int:
         """An estimate: what a verdict has cost so far, two calls before there is any."""
         ledger = self._ledger
-        spent = sum(traffic.requests.get(endpoint, 0) for endpoint in CONFIRMING)
+        spent = sum(self._market.sent.get(endpoint, 0) for endpoint in CONFIRMING)
         return math.ceil((ledger.candidates - ledger.judged) * (Fraction(spent, ledger.judged) if ledger.judged else 2))
 
     def _tell(self) -> None:
-        ledger, traffic = self._ledger, self._market.traffic()
-        calls_left = None if self._sweeping else self._calls_left(traffic)
+        ledger = self._ledger
+        calls_left = None if self._sweeping else self._calls_left()
         seconds_left = None if calls_left is None else math.ceil(calls_left / self._market.pace)
-        counts = (ledger.titles, ledger.candidates, ledger.judged, len(ledger.found), traffic.sent)
+        counts = (ledger.titles, ledger.candidates, ledger.judged, len(ledger.found), sum(self._market.sent.values()))
         self._listener.progress(Progress(*counts, self._sweeping, calls_left, seconds_left))

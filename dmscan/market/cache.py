@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -233,6 +233,10 @@ class CachedMarket:
     @property
     def skew_s(self) -> float | None:
         return self._market.skew_s
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        return self._market.sent
 
     def traffic(self) -> Traffic:
         return self._market.traffic()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from dmscan.core.fee_rows import FeeRows
@@ -75,6 +75,11 @@ class Market:
     @property
     def signed(self) -> bool:
         return self._transport.signed
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """The requests sent by endpoint: all of `traffic` that is wanted again and again."""
+        return self._transport.sent
 
     def traffic(self) -> Traffic:
         return self._transport.traffic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -75,6 +75,10 @@ class Transport:
         date, ours = self._dated
         theirs = http_date(date)
         return None if theirs is None else theirs - ours
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        return self._meter.requests
 
     def traffic(self) -> Traffic:
         waits, holds = self.pacer.waits.seconds, self.pacer.holds.seconds
