@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from random import Random
@@ -83,7 +83,8 @@ class Scan:
     def __init__(self, request: ScanRequest, market: Market, clock: Clock, listener: Listener, memory: Memory | None = None) -> None:
         self._request, self._market, self._clock, self._listener, self._memory = request, market, clock, listener, memory
         self._filter, self._pairs = TitleFilter(request.titles, request.exclude), request.pairs
-        self._ledger = Ledger(request, listener.found, signed=market.signed, draw=Random().randrange)
+        self._signed = market.signed
+        self._ledger = Ledger(request, listener.found, signed=self._signed, draw=Random().randrange)
         self._tariff = Tariff(request, market, memory, clock, self._ledger.trouble)
         self._confirmation = Confirmation(request, market, memory, clock)
         self._line = Line(EAGER if is_budgeted(request) else 0)
@@ -140,8 +141,9 @@ class Scan:
             fees = self._fees[game] = await self._tariff.table(game)
             self._questions[game] = question_of(self._request, fees)
             async for quotes in one.quotes(await self._recalled(game)):
-                for quote, known in quotes:
-                    self._screen(quote, fees, known)
+                self._ledger.titles += len(quotes)
+                for quote, known in self._screened(quotes):
+                    self._judge(quote, fees, known)
                 self._tell()
             self._swept.add(game)
         except BudgetSpent:
@@ -166,16 +168,25 @@ class Scan:
             self._ledger.trouble(error, game)
             return {}
 
-    def _screen(self, quote: Quote, fees: FeeTable, known: Known | None) -> None:
-        ledger = self._ledger
-        ledger.titles += 1
+    def _screened(self, quotes: Iterable[tuple[Quote, Known | None]]) -> list[tuple[Quote, Known | None]]:
+        """Those that need a closer look. Most titles of a page end here, and are booked together where the reasons are the same."""
+        alike, left = defaultdict[tuple[Reason, ...], list[Quote]](list), []
+        for quote, known in quotes:
+            if reasons := self._refusals_on_sight(quote):
+                alike[reasons].append(quote)
+            else:
+                left.append((quote, known))
+        for reasons, refused in alike.items():
+            self._ledger.refuse_on_sight(refused, reasons)
+        return left
+
+    def _refusals_on_sight(self, quote: Quote) -> tuple[Reason, ...] | None:
         if not self._filter.wants(quote.title):
-            for pair in self._pairs:
-                ledger.refuse(pair, quote, Reason.EXCLUDED)
-            return
-        if self._market.signed and (reasons := refusals_on_sight(quote, self._pairs, self._request.rules)):
-            ledger.refuse_on_sight(quote, reasons)
-            return
+            return (Reason.EXCLUDED,) * len(self._pairs)
+        return refusals_on_sight(quote, self._pairs, self._request.rules) if self._signed else None
+
+    def _judge(self, quote: Quote, fees: FeeTable, known: Known | None) -> None:
+        ledger = self._ledger
         fast_bids = known is not None and known.has_fast_bids
         candidate = Candidate.of(Evidence(quote, fees.schedule(quote.title), fast_bids=fast_bids), known)
         verdicts = self._confirmation.verdicts(candidate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -54,10 +54,10 @@ def booked(monkeypatch: pytest.MonkeyPatch) -> Verdicts:
             verdicts[key] = dict(told)
             return super().settle(evidence, told, *arguments)
 
-        def refuse_on_sight(self, quote: Quote, reasons: Iterable[Reason]) -> None:
-            told = tuple(reasons)
-            verdicts[quote.game, quote.title] = dict(zip(self.rejected, told, strict=True))
-            super().refuse_on_sight(quote, told)
+        def refuse_on_sight(self, quotes: Sequence[Quote], reasons: Collection[Reason]) -> None:
+            told = dict(zip(self.rejected, reasons, strict=True))
+            verdicts.update({(quote.game, quote.title): told for quote in quotes})
+            super().refuse_on_sight(quotes, reasons)
 
     monkeypatch.setattr(scanner, "Ledger", Book)
     return verdicts

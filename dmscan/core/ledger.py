@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -62,22 +62,24 @@ class Ledger:
         fresh = Trouble(error.exit_code, str(error), game, endpoint)
         self._troubles[key] = replace(known, count=known.count + 1) if known else fresh
 
-    def refuse(self, pair: Pair, quote: Quote, reason: Reason) -> None:
-        self.rejected[pair][reason] += 1
+    def refuse(self, pair: Pair, quotes: Sequence[Quote], reason: Reason) -> None:
+        self.rejected[pair][reason] += len(quotes)
         shown = self.examples[pair].get(reason, ())
-        if len(shown) < EXAMPLES:
-            self.examples[pair][reason] = (*shown, Example(quote.game, quote.title, quote.ask, quote.bid))
+        if more := quotes[: EXAMPLES - len(shown)]:
+            self.examples[pair][reason] = (*shown, *(Example(quote.game, quote.title, quote.ask, quote.bid) for quote in more))
 
-    def refuse_on_sight(self, quote: Quote, reasons: Iterable[Reason]) -> None:
-        """Books what `settle` would of a title whose quote alone is refused for every pair, if there is a key.
+    def refuse_on_sight(self, quotes: Sequence[Quote], reasons: Collection[Reason]) -> None:
+        """Books what `settle` would of titles whose quotes alone are refused for every pair, all for the same reasons, if there is a key.
 
-        It was not asked about, so it is in no sample and proves no unit, and no renewed fee saves it.
+        They were not asked about, so they are in no sample and prove no unit, and no renewed fee saves them. Excluded ones got no verdict.
         """
-        refused = dict(zip(self.rejected, reasons, strict=True))
-        for pair, reason in refused.items():
-            self.refuse(pair, quote, reason)
-        if (quote.game, quote.title) in self.watched:
-            self.refused.update({(quote.game, quote.title, pair): quote.at for pair in refused})
+        for pair, reason in zip(self.rejected, reasons, strict=True):
+            self.refuse(pair, quotes, reason)
+        if not self.watched or Reason.EXCLUDED in reasons:
+            return
+        for quote in quotes:
+            if (quote.game, quote.title) in self.watched:
+                self.refused.update({(quote.game, quote.title, pair): quote.at for pair in self.rejected})
 
     def settle(self, evidence: Evidence, verdicts: Mapping[Pair, Verdict], put_off: Container[Pair] = ()) -> bool:
         """Books the verdicts on one title; what still needs an answer counts as not confirmed, and what was `put_off` got no verdict now.
@@ -86,9 +88,9 @@ class Ledger:
         """
         for pair, verdict in verdicts.items():
             if isinstance(verdict, Reason):
-                self.refuse(pair, evidence.quote, verdict)
+                self.refuse(pair, [evidence.quote], verdict)
             elif isinstance(verdict, Need):
-                self.refuse(pair, evidence.quote, Reason.NOT_CONFIRMED)
+                self.refuse(pair, [evidence.quote], Reason.NOT_CONFIRMED)
             elif not self._units_proved and any(found.sales for found in verdict):
                 self._held.append((pair, evidence.quote, verdict))
             else:
@@ -111,7 +113,7 @@ class Ledger:
         self.gone += len(before) - len(kept)
         for pair in {(found.entry, found.exit) for found in before} - {(found.entry, found.exit) for found in kept}:
             verdict = verdicts[pair]
-            self.refuse(pair, quote, verdict if isinstance(verdict, Reason) else Reason.NOT_CONFIRMED)
+            self.refuse(pair, [quote], verdict if isinstance(verdict, Reason) else Reason.NOT_CONFIRMED)
             self._watch(evidence, [pair] if isinstance(verdict, Reason) else [])
         self.found = [found for found in self.found if found not in before] + kept
 
@@ -150,7 +152,7 @@ class Ledger:
         self._units_proved = not self.units_differ
         for pair, quote, opportunities in self._held:
             if self.units_differ:
-                self.refuse(pair, quote, Reason.NOT_CONFIRMED)
+                self.refuse(pair, [quote], Reason.NOT_CONFIRMED)
             else:
                 self._accept(opportunities)
         self._held.clear()

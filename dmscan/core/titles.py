@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import translate
 
 
@@ -11,22 +11,23 @@ class TitleFilter:
     """`--title` and `--exclude`: a title is wanted if a wanted glob matches (or none is given) and no excluded one does."""
 
     def __init__(self, wanted: Iterable[str] = (), excluded: Iterable[str] = ()) -> None:
-        self._wanted, self._excluded = _Globs(wanted), _Globs(excluded)
+        self._wanted, self._excluded = _globs(wanted), _globs(excluded)
 
     def wants(self, title: str) -> bool:
-        return (not self._wanted or self._wanted.match(title)) and not (self._excluded and self._excluded.match(title))
+        return (self._wanted is None or self._wanted.match(title)) and not (self._excluded and self._excluded.match(title))
+
+
+def _globs(patterns: Iterable[str]) -> _Globs | None:
+    texts = [pattern.casefold() for pattern in patterns]
+    return _Globs(texts) if texts else None
 
 
 class _Globs:
-    def __init__(self, patterns: Iterable[str]) -> None:
-        texts = [pattern.casefold() for pattern in patterns]
+    def __init__(self, texts: Sequence[str]) -> None:
         self._exact = frozenset(texts)
-        self._regex = re.compile("|".join(map(translate, texts))) if texts else None
-
-    def __bool__(self) -> bool:
-        return bool(self._exact)
+        self._regex = re.compile("|".join(map(translate, texts)))
 
     def match(self, title: str) -> bool:
         """A glob that equals the title matches it even if it holds `[`."""
         folded = title.casefold()
-        return folded in self._exact or bool(self._regex and self._regex.match(folded))
+        return folded in self._exact or bool(self._regex.match(folded))

@@ -35,8 +35,9 @@ def evidence(ask: int = 1000, sale: int | None = 1000) -> Evidence:
 
 def test_a_refusal_counts_and_the_first_few_are_shown_as_examples():
     book, _ = ledger()
-    for number in range(EXAMPLES + 2):
-        book.refuse(INSTANT, make_quote(title=str(number)), Reason.NO_BID)
+    first, *others = [make_quote(title=str(number)) for number in range(EXAMPLES + 2)]
+    book.refuse(INSTANT, [first], Reason.NO_BID)
+    book.refuse(INSTANT, others, Reason.NO_BID)
     assert book.rejected == {INSTANT: {Reason.NO_BID: EXAMPLES + 2}, RELIST: {}}
     assert [example.title for example in book.examples[INSTANT][Reason.NO_BID]] == ["0", "1", "2"]
     assert book.examples[RELIST] == {}
@@ -53,7 +54,7 @@ def test_of_watched_titles_it_keeps_when_they_were_refused_in_earnest():
     book.watched = frozenset({(Game.CS2, TITLE)})
     book.settle(evidence(), {INSTANT: Reason.NO_BID, RELIST: Reason.TOO_FEW_SALES}, put_off=[RELIST])
     book.settle(evidence(), {INSTANT: Need.TARGETS, RELIST: Need.OFFERS})
-    book.refuse(RELIST, make_quote(), Reason.EXCLUDED)
+    book.refuse_on_sight([make_quote()], (Reason.EXCLUDED, Reason.EXCLUDED))
     other = Evidence(make_quote(title="Another"), ASSUMED.schedule(""))
     book.settle(other, {INSTANT: Reason.NO_BID, RELIST: Reason.NO_ASK})
     assert book.refused == {(Game.CS2, TITLE, INSTANT): NOW}
@@ -64,7 +65,7 @@ def test_a_refusal_on_sight_books_what_a_verdict_would_but_is_in_no_sample(watch
     heard = []
     seen, asked = (Ledger(make_request(), heard.append, draw=Random(1).randrange) for _ in range(2))
     seen.watched = asked.watched = watched
-    seen.refuse_on_sight(make_quote(at=NOW), (Reason.NO_BID, Reason.TOO_FEW_SALES))
+    seen.refuse_on_sight([make_quote(at=NOW)], (Reason.NO_BID, Reason.TOO_FEW_SALES))
     asked.settle(replace(evidence(), quote=make_quote(at=NOW)), NO_BID)
     assert (seen.rejected, seen.examples, seen.refused) == (asked.rejected, asked.examples, asked.refused)
     assert bool(seen.refused) is bool(watched)
