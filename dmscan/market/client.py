@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import compress
 from typing import TypeVar
 
 from dmscan.core.fee_rows import FeeRows
@@ -58,7 +59,8 @@ class Catalogue:
     async def _page(self) -> QuotePage:
         page = (await self._ask(self._cursor)).value
         self._cursor, self._received = page.cursor, page.received
-        return QuotePage(tuple(quote for quote in page.rows if self._seen.is_new(quote.title)), page.cursor)
+        new = self._seen.are_new([quote.title for quote in page.rows])
+        return QuotePage(tuple(compress(page.rows, new)), page.cursor)
 
 
 def _trail() -> Trail:

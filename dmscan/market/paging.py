@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Sequence
 
 from dmscan.errors import MarketUnavailable
 from dmscan.market.endpoints import Endpoint
@@ -43,27 +44,26 @@ class SeenTitles:
         self._slots = array("q", bytes(8 * 1024))
         self._used = 0
 
-    def is_new(self, title: str) -> bool:
-        """Whether this is the first time; from then on it is not."""
-        slots, key = self._slots, hash(title) or 1
-        mask = len(slots) - 1
-        slot = key & mask
-        while (found := slots[slot]) != key:
-            if not found:
-                slots[slot] = key
-                self._used += 1
-                if 2 * self._used > len(slots):
-                    self._grow()
-                return True
-            slot = slot + 1 & mask
-        return False
+    def are_new(self, titles: Sequence[str]) -> list[bool]:
+        """Of each whether it comes for the first time."""
+        while 2 * (self._used + len(titles)) > len(self._slots):
+            self._grow()
+        new = self._added([hash(title) or 1 for title in titles])
+        self._used += sum(new)
+        return new
 
     def _grow(self) -> None:
         old = self._slots
-        self._slots = slots = array("q", bytes(8 * 2 * len(old)))
-        mask = len(slots) - 1
-        for key in filter(None, old):
+        self._slots = array("q", bytes(8 * 2 * len(old)))
+        self._added(filter(None, old))
+
+    def _added(self, keys: Iterable[int]) -> list[bool]:
+        """Of each whether it was not there."""
+        slots, mask, new = self._slots, len(self._slots) - 1, []
+        for key in keys:
             slot = key & mask
-            while slots[slot]:
+            while (found := slots[slot]) and found != key:
                 slot = slot + 1 & mask
             slots[slot] = key
+            new.append(not found)
+        return new
