@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache, lru_cache
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -15,6 +15,8 @@ from dmscan.core.memory import Known, Look, Refusals, SalesOutlook, SweepState
 from dmscan.core.models import Game, Quote
 from dmscan.history import rows, sources
 
+_GAMES = {game: game.value for game in Game}
+"""Each `value` runs code of the enumeration, and SQLite takes an enumeration for a text only after a search for an adapter."""
 PAGE = 100
 """Quotes stored by one statement: the thread's fewer turns at the interpreter lock matter more to a busy scan than the work itself."""
 
@@ -73,7 +75,7 @@ def save_quotes(connection: sqlite3.Connection, source: int, quotes: Sequence[Qu
 
 def values(source: int, quotes: Sequence[Quote]) -> list[rows.Value]:
     """A page of quotes as the statement that saves it takes them."""
-    return [source, *(value for quote in quotes for value in _quote(quote))]
+    return [source, *chain.from_iterable(map(_quote, quotes))]
 
 
 def saving(page: Sequence[rows.Value]) -> str:
@@ -102,7 +104,7 @@ def _save(quotes: int) -> str:
 
 
 def _quote(quote: Quote) -> rows.Row:
-    return (quote.game.value, quote.title, quote.ask, quote.bid, quote.ask_count, quote.bid_count, quote.at)
+    return (_GAMES[quote.game], quote.title, quote.ask, quote.bid, quote.ask_count, quote.bid_count, quote.at)
 
 
 def _known(game: Game, row: tuple[Any, ...], at: int) -> Known:
