@@ -125,7 +125,7 @@ def fields_of(body: bytes, endpoint: Endpoint) -> dict[str, Raw]:
 
 
 def _check_size(body: bytes, endpoint: Endpoint) -> None:
-    if body.count(b",") > MOST_COMMAS:
+    if len(body) > MOST_COMMAS and body.count(b",") > MOST_COMMAS:
         raise MarketUnavailable(f"The market answered {endpoint} with far more than was asked for.", endpoint)
 
 
