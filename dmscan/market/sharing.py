@@ -62,6 +62,7 @@ class SharedBoard(Board):
     def __init__(self, path: Path, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
+        self._read: dict[str, tuple[bytes, Lane]] = {}
         self._file: int | None = None
         try:
             self._file = _open(path)
@@ -84,7 +85,7 @@ class SharedBoard(Board):
     async def _change(self, file: int, decide: Callable[[MutableMapping[str, Lane]], T]) -> T:
         await self._lock(file)
         try:
-            return decide(_Records(file, self._clock.monotonic(), self.known))
+            return decide(_Records(file, self._clock.monotonic(), self.known, self._read))
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
 
@@ -104,18 +105,26 @@ class SharedBoard(Board):
 
 
 class _Records(Lanes):
-    """The lanes in the locked file, each read when asked for and written when set."""
+    """The lanes in the locked file, each read when asked for and written when set.
 
-    def __init__(self, file: int, now: float, known: Lanes) -> None:
-        self._file, self._now, self._known = file, now, known
+    `read` holds what each record was last and what that means: mostly nobody else has written, and garbage stays a second's pause
+    from when it was first seen.
+    """
+
+    def __init__(self, file: int, now: float, known: Lanes, read: dict[str, tuple[bytes, Lane]]) -> None:
+        self._file, self._now, self._known, self._read = file, now, known, read
 
     def __getitem__(self, name: str) -> Lane:
-        lane = self._known[name] = _decoded(os.pread(self._file, _SIZE, _PLACES[name] * _SIZE), self._now)
+        record = os.pread(self._file, _SIZE, _PLACES[name] * _SIZE)
+        if name not in self._read or self._read[name][0] != record:
+            self._read[name] = record, _decoded(record, self._now)
+        lane = self._known[name] = self._read[name][1]
         return lane
 
     def __setitem__(self, name: str, lane: Lane) -> None:
-        self._known[name] = lane
-        if os.pwrite(self._file, _encoded(lane), _PLACES[name] * _SIZE) < _SIZE:
+        record = _encoded(lane)
+        self._known[name], self._read[name] = lane, (record, lane)
+        if os.pwrite(self._file, record, _PLACES[name] * _SIZE) < _SIZE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

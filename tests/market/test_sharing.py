@@ -80,6 +80,18 @@ async def test_after_garbage_all_begins_afresh_and_a_second_later(path, spoil):
     assert await read(path, Group.OTHERS) == LANE
 
 
+async def test_the_second_after_garbage_ends(path):
+    """It counts from the first look: counted from each anew, nobody would ever have a turn."""
+    await write(path, LANE)
+    path.write_bytes(os.urandom(len(path.read_bytes())))
+    clock = leaping()
+    board = SharedBoard(path, clock)
+    for _ in range(3):
+        assert await board.change(lambda lanes: lanes[Group.SALES]) == Lane(Pace(resume_at=1000 + SECOND_S))
+        await clock.sleep(0.5)
+    board.close()
+
+
 async def test_what_was_cut_in_the_middle_of_a_write_is_garbage(path):
     await write(path, LANE, ACCOUNT)
     whole = path.read_bytes()
