@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Coroutine, Sequence
@@ -73,6 +74,9 @@ def _waited_for(outcome: Coroutine[object, object, int] | int | None) -> int:
     import asyncio  # 90 ms that `--help` and `--version` need not pay
 
     speak()
+    if not gc.isenabled():
+        gc.freeze()  # what is loaded by now stays, so it is not gone through again and again
+        gc.enable()
     return asyncio.run(outcome)
 
 
