@@ -1,12 +1,13 @@
 """`dmscan`, and `python -m dmscan`: a Ctrl-C while the program loads ends it without a word."""
 
-import gc
 import signal
+
+from dmscan.cli.garbage import look_seldom
 
 
 def run() -> None:
-    """The console script. Nothing that loads is garbage, so none is looked for until a scan runs (`cli/app.py`)."""
-    gc.disable()
+    """The console script."""
+    look_seldom()
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Coroutine, Sequence
@@ -13,6 +12,7 @@ import typer
 
 from dmscan import __version__
 from dmscan.cli.commands import Program
+from dmscan.cli.garbage import look_as_usual
 from dmscan.cli.output import say, speak
 from dmscan.errors import DmscanError, ExitCode
 
@@ -74,9 +74,7 @@ def _waited_for(outcome: Coroutine[object, object, int] | int | None) -> int:
     import asyncio  # 90 ms that `--help` and `--version` need not pay
 
     speak()
-    if not gc.isenabled():
-        gc.freeze()  # what is loaded by now stays, so it is not gone through again and again
-        gc.enable()
+    look_as_usual()
     return asyncio.run(outcome)
 
 
