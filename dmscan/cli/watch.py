@@ -1,6 +1,7 @@
-"""`dmscan watch`: passes over the market again and again."""
+"""`dmscan watch`: passes over the market again and again.
 
-from __future__ import annotations
+The annotations are no texts here, for the reason that stands in `cli/scan.py`.
+"""
 
 from collections.abc import Coroutine
 from functools import partial
