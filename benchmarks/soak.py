@@ -176,7 +176,7 @@ async def _held(transport: Transport) -> Held:
     """Requests that nobody waits for any more are still under way, until httpx gives them up too."""
     await asyncio.sleep(0)
     exchange = transport._exchange  # noqa: SLF001 - nobody tells from outside what a pool believes
-    pool = exchange._client._transport._pool  # type: ignore[attr-defined]  # noqa: SLF001
+    pool = exchange._client._transport._pool  # type: ignore[union-attr]  # noqa: SLF001
     status = Path("/proc/self/status").read_text(encoding="ascii")  # noqa: ASYNC240 - a moment between two scans
     descriptors = len(list(Path("/proc/self/fd").iterdir()))  # noqa: ASYNC240
     slots = len(pool._requests) - exchange.abandoned  # noqa: SLF001

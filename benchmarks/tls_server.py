@@ -52,7 +52,7 @@ def throw_away_certificate(folder: Path) -> Path:
 
 def trust(certificate: Path) -> None:
     """Clients of this process believe the certificate from now on; dmscan itself has no way to make them."""
-    exchange._tls().load_verify_locations(certificate)  # noqa: SLF001
+    exchange.certificates().result().load_verify_locations(certificate)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from dmscan.core.calls import Speed
 from dmscan.market import speed
 from dmscan.market.cache import CachedMarket
 from dmscan.market.client import Market
-from dmscan.market.exchange import Pool, open_client
+from dmscan.market.exchange import Pool, certificates, open_client
 from dmscan.market.pacing import Pacer
 from dmscan.market.probe import Listener, Probe
 from dmscan.market.sharing import board_for, last_lanes
@@ -42,6 +42,12 @@ def throwaway_keys() -> tuple[str, Secret]:
     """A new key pair for a market that accepts any."""
     public, secret = new_pair()
     return public, Secret(secret)
+
+
+def foresee(settings: Settings) -> None:
+    """Begins what takes a while before the market can be asked, and what nobody has to wait for: over https its certificates."""
+    if settings.api_url.startswith("https:"):
+        certificates()
 
 
 @asynccontextmanager

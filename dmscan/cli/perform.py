@@ -21,7 +21,7 @@ from dmscan.core.report import ScanReport
 from dmscan.errors import DmscanError, ExitCode, Locked, OutputError, most_specific
 from dmscan.history.store import History
 from dmscan.scanner import Scan
-from dmscan.wiring import open_market, peak_memory_mb
+from dmscan.wiring import foresee, open_market, peak_memory_mb
 
 
 async def perform(task: Task) -> ExitCode:
@@ -50,6 +50,7 @@ async def perform(task: Task) -> ExitCode:
 
 
 async def _perform(task: Task, desk: Desk, clock: Clock, heartbeat: Heartbeat) -> tuple[ScanReport, ExitCode]:
+    foresee(task.settings)
     async with AsyncExitStack() as stack:
         book = Book(task, desk)
         await book.open(stack, clock)

@@ -13,6 +13,7 @@ import logging
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import httpcore
@@ -76,8 +77,14 @@ class Reply(Struct, frozen=True):
 
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
+def certificates() -> Future[ssl.SSLContext]:
+    """Those that are believed over https. A thread takes 30 ms to read them, so who asks early can do something else meanwhile."""
+    return ThreadPoolExecutor(1).submit(httpx.create_ssl_context, trust_env=False)
+
+
+def _tls(scheme: str) -> ssl.SSLContext:
+    """Over http nobody proves who he is, so nobody is believed."""
+    return certificates().result() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Pool(Struct, frozen=True):
@@ -114,17 +121,22 @@ class Client:
 
     def __init__(self, pool: Pool, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.pool, self.breaks, self.is_closed = pool, pool.breaks, False
-        self._transport = transport or httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False, http2=pool.http2, limits=pool.limits)
+        self._transport = transport
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """The answer, whose body is still to be read. RuntimeError once the client is closed."""
         if self.is_closed:
             raise RuntimeError("The client is closed.")
+        self._transport = self._transport or self._opened(request.url.scheme)
         return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:
         self.is_closed = True
-        await self._transport.aclose()
+        if self._transport:
+            await self._transport.aclose()
+
+    def _opened(self, scheme: str) -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(verify=_tls(scheme), trust_env=False, http2=self.pool.http2, limits=self.pool.limits)
 
 
 def open_client(transport: httpx.AsyncBaseTransport | None = None, pool: Pool = USUAL) -> Client:
