@@ -184,7 +184,7 @@ def test_up_to_its_first_request_a_scan_loads_what_that_needs(tmp_path: Path, sc
     modules = set(loaded)
     assert read == certificates
     assert {"httpx", "sqlite3", "dmscan.scanner"} <= modules
-    assert libraries(modules) & {"rich", "plotext", "structlog"} == set()
+    assert libraries(modules) & {"rich", "plotext", "stamina", "tenacity", "structlog"} == set()
     assert parts(modules) & {"sandbox", "watch", "doctor", "inquiry", "notify"} == set()
     assert commands(modules) == {"dmscan.cli.scan"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+ATTEMPTS = 3
+"""At one request, the first among them."""
 TOKENS = 100
 COST = 5
 COST_OF_A_TIMEOUT = 10

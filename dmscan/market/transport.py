@@ -10,7 +10,6 @@ from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-import stamina
 from msgspec.structs import replace
 
 from dmscan.clock import Clock
@@ -20,23 +19,18 @@ from dmscan.market.endpoints import Call, Endpoint
 from dmscan.market.exchange import Client, Exchange, NoAnswer, Outgoing, Reply, Watch
 from dmscan.market.pacing import Pacer, Turn
 from dmscan.market.page import Answer
-from dmscan.market.retries import RetryBudget
+from dmscan.market.retries import ATTEMPTS, RetryBudget
 from dmscan.market.signing import Signer
 from dmscan.market.statuses import Refusal, http_date, pause_asked, refusal
 from dmscan.market.telling import Attempt, tell
 from dmscan.market.traffic import Meter
 
-ATTEMPTS = 3
 ATTEMPT_S = 20.0
 SWEEP = (Endpoint.PRICES, Endpoint.FEES)
-JITTER_S = 0.4
-"""The longest wait before another attempt (reliability.md chapter 3); its turn comes on top."""
 IN_FLIGHT_S = 45.0
 """What the attempts of one request may take together; waiting for a turn does not count."""
 
 T = TypeVar("T")
-
-stamina.instrumentation.set_on_retry_hooks([])
 
 
 @dataclass(slots=True)
@@ -108,23 +102,32 @@ class Transport:
 
     async def _persist(self, call: Call, read: Callable[[Answer], T]) -> T:
         left = IN_FLIGHT_S
-        async for attempt in stamina.retry_context(_may_help, attempts=ATTEMPTS, timeout=None, wait_initial=0, wait_jitter=JITTER_S):
-            with attempt:
-                began = self.clock.monotonic()
-                # Whose turn has come must not wait for a connection: several would go together when one is free.
-                async with self._places:
-                    turn = await self._turn(call)
-                    self._meter.retries += attempt.num > 1
-                    waited = self.clock.monotonic() - began
-                    try:
-                        return await self._attempt(call, read, Attempt(attempt.num, turn, waited, min(self.attempt_s, left)))
-                    except Refusal as why:
-                        why.again = why.again and attempt.num < ATTEMPTS and self._retries.grant(timed_out=why.timed_out)
-                        raise
-                    finally:
-                        self.pacer.over(turn)
-                        left = max(1.0, left - (self.clock.monotonic() - turn.at))
-        raise AssertionError
+
+        async def attempt(number: int) -> T:
+            nonlocal left
+            began = self.clock.monotonic()
+            # Whose turn has come must not wait for a connection: several would go together when one is free.
+            async with self._places:
+                turn = await self._turn(call)
+                self._meter.retries += number > 1
+                waited = self.clock.monotonic() - began
+                try:
+                    return await self._attempt(call, read, Attempt(number, turn, waited, min(self.attempt_s, left)))
+                except Refusal as why:
+                    why.again = why.again and number < ATTEMPTS and self._retries.grant(timed_out=why.timed_out)
+                    raise
+                finally:
+                    self.pacer.over(turn)
+                    left = max(1.0, left - (self.clock.monotonic() - turn.at))
+
+        try:
+            return await attempt(1)
+        except Refusal as why:
+            if not why.again:
+                raise
+            from dmscan.market.again import again  # noqa: PLC0415 - nobody waits for that before the first request
+
+            return await again(attempt, why)
 
     async def _turn(self, call: Call) -> Turn:
         """Wait for this attempt's turn and count it, immediately before it is sent."""
@@ -187,13 +190,6 @@ class Transport:
         if why:
             self._meter.failed += reply.status != 429
             raise why
-
-
-def _may_help(error: Exception) -> bool | float:
-    if not isinstance(error, Refusal) or not error.again:
-        return False
-    # After a 429 the pacer holds everybody back, this request among them.
-    return 0.0 if error.status == 429 else True
 
 
 def _may_see_keys(base_url: str) -> bool:
