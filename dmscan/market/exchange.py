@@ -87,6 +87,10 @@ def _tls(scheme: str) -> ssl.SSLContext:
     return certificates().result() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+_parsed = functools.lru_cache(maxsize=8)(httpx.URL)
+"""A sweep asks one address again and again."""
+
+
 class Pool(Struct, frozen=True):
     """How many requests may be under way, each on a connection of its own or all on one of HTTP/2 where the market speaks that."""
 
@@ -163,7 +167,7 @@ class Exchange:
 
     async def send(self, request: Outgoing, limit_s: float) -> Reply:
         """The reply within `limit_s` seconds, else NoAnswer. RuntimeError if the request is not one of the reading ones."""
-        target = httpx.URL(request.url)
+        target = _parsed(request.url)
         if not only_reads(request.method, target.path):
             raise RuntimeError(f"{request.method} {target.path} is not one of the reading endpoints.")
         task = asyncio.create_task(_exchange(self._client, target, request, limit_s))
