@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("full", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("usual", settings.get_profile("full"), max_examples=500)
 settings.register_profile("short", settings.get_profile("full"), max_examples=200)
+settings.register_profile("few", settings.get_profile("full"), max_examples=25)
 settings.load_profile("usual")
 
 
