@@ -123,15 +123,16 @@ def _begin(connection: sqlite3.Connection, path: Path, tries: int) -> None:
     """Holds one moment of the file, when nobody is about to change it any more."""
     for pragma in ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON"):
         connection.execute(f"PRAGMA {pragma}")
-    for left in reversed(range(tries)):
+    while True:
+        tries -= 1
         try:
             schema.version_of(connection, path)
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
-            if not (left and faults.is_busy(error)):
+            if not (tries and faults.is_busy(error)):
                 raise
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         else:
-            break
+            return

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sqlite3
-import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +15,7 @@ from filelock import FileLock
 from dmscan.history.lock import lock_path
 from dmscan.market.signing import new_pair
 
+from disks import read_only
 from processes import Dmscan, keys, rows
 from telegram_server import TOKEN, TelegramServer, refused
 
@@ -178,25 +175,6 @@ def test_21_for_a_newer_database_that_stays_as_it_is(dmscan: Dmscan, tmp_path: P
     assert database.read_bytes() == before
 
 
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """The folder as one that may not be written, for root as well if it may mount."""
-    if os.geteuid():
-        folder.chmod(0o500)
-        yield
-        folder.chmod(0o700)
-        return
-    bound = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False)
-    if bound.returncode:
-        pytest.skip("may not mount anything")
-    try:
-        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
-@pytest.mark.skipif(shutil.which("mount") is None, reason="there is no mount")
 @pytest.mark.parametrize("exists", [True, False])
 def test_20_where_nothing_can_be_written(local: Dmscan, tmp_path: Path, exists: bool) -> None:
     folder = tmp_path / "locked"

@@ -17,7 +17,7 @@ from dmscan.core.models import Entry, Game, SaleKind, Stamped
 from dmscan.core.past import PastQuote, Span, Tally
 from dmscan.core.rank import totals
 from dmscan.errors import ExitCode, HistoryError, HistoryTooNew, Locked
-from dmscan.history import schema
+from dmscan.history import reader, schema
 from dmscan.history.queries import PARTS, POINTS, Past
 from dmscan.history.reader import asking
 from dmscan.history.store import ScanEnd, ScanStart, open_history
@@ -301,6 +301,17 @@ async def test_a_file_locked_for_ever_is_waited_for_and_then_told(tmp_path: Path
         holder.execute("ROLLBACK")
     with asking(path, "sandbox") as past:
         assert past.scans(ALL, 9) == ()
+
+
+async def test_a_file_that_is_locked_between_two_looks_at_it_is_looked_at_again(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    async with open_history(path, "sandbox", Clock()):
+        pass
+    then = {"BEGIN": "BEGIN EXCLUSIVE", "ROLLBACK": "ROLLBACK"}
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder, closing(sqlite3.connect(path, 0, isolation_level=None)) as asker:
+        asker.set_trace_callback(lambda statement: statement in then and holder.execute(then.pop(statement)))
+        reader._begin(asker, path, 2)
+        assert (then, asker.in_transaction) == ({}, True)
 
 
 async def test_what_a_dead_scan_left_half_written_is_undone(tmp_path: Path) -> None:

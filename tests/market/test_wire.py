@@ -307,6 +307,11 @@ def test_what_is_no_json_object_is_worth_another_attempt(body):
         wire.quotes(Game.CS2, answer(body))
 
 
+def test_far_more_than_was_asked_for_is_worth_another_attempt():
+    with pytest.raises(MarketUnavailable, match="far more than was asked for"):
+        wire.quotes(Game.CS2, answer(b'{"aggregatedPrices": [0' + b",0" * 250_001 + b"]}"))
+
+
 def test_a_deep_row_costs_itself_alone():
     body = b'{"aggregatedPrices": [' + json.dumps(quote_row()).encode() + b', {"title": ' + b"[" * 900 + b"]" * 900 + b"}]}"
     page = wire.quotes(Game.CS2, answer(body))
@@ -461,9 +466,10 @@ def test_the_documented_targets_are_read():
     assert page.rows == (Target(2600, 1, float_part="FT-0"), Target(2290, 5), Target(2350, 1, paint_seed="661"), Target(2200, 31))
 
 
-def test_targets_of_nothing_do_not_exist():
-    page = wire.targets(TITLE, answer({"orders": [target_row(amount="0"), target_row(price="0"), target_row()]}))
-    assert (len(page.rows), page.skipped) == (1, 0)
+@pytest.mark.parametrize("bad", [[], [target_row(price="x")]])
+def test_targets_of_nothing_do_not_exist(bad):
+    page = wire.targets(TITLE, answer({"orders": [target_row(amount="0"), target_row(price="0"), target_row(), *bad]}))
+    assert (len(page.rows), page.skipped) == (1, len(bad))
 
 
 @pytest.mark.parametrize("bad", [target_row(title="AK-47 | Redline"), target_row(amount=True), target_row(attributes={"phase": ["ruby"]})])
