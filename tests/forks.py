@@ -75,12 +75,12 @@ def _all(stream: Any, *, text: bool) -> str | bytes:
 def _loaded() -> socket.socket:
     """The way to the process that all are forked from. It ends when this end is closed."""
     ours, theirs = socket.socketpair()
+    kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
     path = {"PYTHONPATH": str(Path(dmscan.__file__).parents[1]), "PYTHONWARNINGS": "error"}
-    kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     with theirs:
         process = subprocess.Popen(
             [sys.executable, __file__, str(theirs.fileno())],
-            env={"PATH": os.environ["PATH"], **path, **kept},
+            env=kept | path,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

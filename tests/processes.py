@@ -35,8 +35,9 @@ def keys() -> dict[str, str]:
 
 
 def environment(home: Path, **extra: str) -> dict[str, str]:
-    """Nothing of the user's own but the path to the interpreter."""
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "PYTHONWARNINGS": "error", **extra}
+    """Nothing of the user's own but the path to the interpreter, and where coverage is counted, if it is."""
+    kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
+    return {**kept, "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "PYTHONWARNINGS": "error", **extra}
 
 
 def planted(environ: Mapping[str, str], arguments: Iterable[str] = ()) -> set[str]:
