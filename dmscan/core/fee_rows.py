@@ -1,4 +1,4 @@
-"""The reduced fees of a whole game, packed: as records those of 250,000 titles take 60 MB, packed they take 7."""
+"""The reduced fees of a whole game, packed: as records those of 250,000 titles take 60 MB, packed they take 8."""
 
 from __future__ import annotations
 
