@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,10 @@ def test_every_line_fits_the_printed_schema_and_every_pass_is_a_scan_of_its_own(
     passes = [line for line in told if line["type"] == "pass"]
     assert [one["number"] for one in passes] == [1, 2, 3]
     assert [scan for (scan,) in rows(database, "SELECT scan_id FROM scans ORDER BY id")] == [one["scan_id"] for one in passes]
-    assert passes[0]["new"] == len([line for line in told if line["type"] == "new"]) > 0
-    assert [(one["new"], one["better"], one["gone"]) for one in passes[1:]] == [(0, 0, 0)] * 2
+    new = Counter(line["scan_id"] for line in told if line["type"] == "new")
+    assert {one["scan_id"]: one["new"] for one in passes if one["new"]} == new
+    assert passes[0]["new"]  # a pass that was cut on a busy machine leaves some to the next
+    assert [(one["better"], one["gone"]) for one in passes] == [(0, 0)] * 3
 
 
 def test_it_tells_the_finds_that_a_scan_tells(dmscan: Dmscan) -> None:
