@@ -186,18 +186,25 @@ def after_claim(account: Lane, explicit: float | None, now: float) -> Lane:
     return Lane(replace(pace, rate=joint_rate(account, explicit, now)), account.sends).sent(now)
 
 
-def after_429(pace: Pace, terms: Terms, sent_at: float, now: float) -> Pace:
+def after_429(lane: Lane, terms: Terms, sent_at: float, now: float) -> Pace:
     """A group's pace: the rate that was refused becomes the ceiling, half of it holds until an answer is clean."""
+    pace = lane.pace
     if sent_at < pace.refused_at:
         return pace
     rate = in_force(pace, terms)
     return replace(
         pace,
         rate=max(min(SLOWEST, rate), rate / 2),
-        ceiling=pace.ceiling if pace.refusals else rate,
+        ceiling=pace.ceiling if pace.refusals else _refused(lane, rate, sent_at),
         refused_at=now,
         refusals=pace.refusals + 1,
     )
+
+
+def _refused(lane: Lane, rate: float, sent_at: float) -> float:
+    """What was really sent in that second, if it was nearly the rate: a group that is asked now and then stays below it."""
+    sent = lane.count(sent_at, 1)
+    return sent if BUSY * rate <= sent < rate else rate
 
 
 def held(account: Pace, sent_at: float, now: float, pause: Pause) -> Pace:

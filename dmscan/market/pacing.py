@@ -144,7 +144,7 @@ class Pacer:
         wait, terms = Pause(pause, random.random()), self._terms[turn.group]
         await self._learn(
             turn,
-            lambda lane, now: pace.after_429(lane.pace, terms, turn.at, now),
+            lambda lane, now: pace.after_429(lane, terms, turn.at, now),
             lambda account, now: pace.held(account.pace, turn.at, now, wait),
         )
 

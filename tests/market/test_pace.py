@@ -234,28 +234,35 @@ def test_nothing_left_because_we_used_it_is_no_reason_to_wait():
 
 
 def test_a_429_halves_the_rate_and_remembers_it():
-    pace = after_429(Pace(8), ITEMS, 10, 10.1)
+    pace = after_429(Lane(Pace(8)), ITEMS, 10, 10.1)
     assert pace == Pace(4, ceiling=8, refused_at=10.1, refusals=1)
-    assert after_429(Pace(50), ITEMS, 10, 10.1).ceiling == 9
+    assert after_429(Lane(Pace(50)), ITEMS, 10, 10.1).ceiling == 9
+
+
+@pytest.mark.parametrize(
+    ("sends", "ceiling"), [((10.0, 10.3, 10.6, 10.9), 4), ((10.3, 10.6, 10.9), 4.5), ((10.0, 10.2, 10.4, 10.6, 10.9), 4.5)]
+)
+def test_what_was_really_sent_is_what_was_refused_if_it_was_nearly_the_rate(sends: tuple[float, ...], ceiling: float):
+    assert after_429(Lane(Pace(4.5), sends), ITEMS, 10.9, 11).ceiling == ceiling
 
 
 def test_what_was_under_way_at_a_429_neither_halves_again_nor_mends():
-    pace = after_429(Pace(8), ITEMS, 10, 10.1)
-    assert after_429(pace, ITEMS, 10.05, 10.2) == pace
+    pace = after_429(Lane(Pace(8)), ITEMS, 10, 10.1)
+    assert after_429(Lane(pace), ITEMS, 10.05, 10.2) == pace
     assert after_answer(Lane(pace), ITEMS, Shown(), 10.05, 10.2) == pace
 
 
 def test_a_second_429_before_a_clean_answer_is_of_the_same_storm():
-    pace = after_429(after_429(Pace(8), ITEMS, 10, 10.1), ITEMS, 11.2, 11.3)
+    pace = after_429(Lane(after_429(Lane(Pace(8)), ITEMS, 10, 10.1)), ITEMS, 11.2, 11.3)
     assert (pace.rate, pace.ceiling, pace.refusals) == (2, 8, 2)
     for moment in range(20, 30):
-        pace = after_429(pace, ITEMS, moment, moment)
+        pace = after_429(Lane(pace), ITEMS, moment, moment)
     assert (pace.rate, pace.ceiling) == (0.5, 8)
-    assert after_429(Pace(0.3), Terms(10, 0.3), 10, 10.1).rate == 0.3
+    assert after_429(Lane(Pace(0.3)), Terms(10, 0.3), 10, 10.1).rate == 0.3
 
 
 def test_after_a_clean_answer_90_percent_of_the_ceiling_come_back_at_once():
-    pace = after_answer(Lane(after_429(Pace(8), ITEMS, 10, 10.1)), ITEMS, Shown(), 11.2, 11.3)
+    pace = after_answer(Lane(after_429(Lane(Pace(8)), ITEMS, 10, 10.1)), ITEMS, Shown(), 11.2, 11.3)
     assert pace == Pace(pytest.approx(7.2), ceiling=8, refused_at=10.1, risen_at=11.3)
 
 
