@@ -194,7 +194,7 @@ async def test_cancelled_callers_never_stop_a_request_or_cost_a_place(certificat
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        replies = await asyncio.gather(*[exchange.send(asking(served), 5) for _ in range(120)])
+        replies = await asyncio.gather(*[exchange.send(asking(served), 60) for _ in range(120)])
         assert {reply.status for reply in replies} == {200}
         await exchange.close()
         assert exchange.abandoned == 0
