@@ -15,7 +15,7 @@ from dmscan.market.cache import CachedMarket
 from dmscan.market.client import Market
 from dmscan.market.exchange import Pool, certificates, open_client
 from dmscan.market.pacing import Pacer
-from dmscan.market.probe import Listener, Probe
+from dmscan.market.probe import Impatient, Listener, Probe
 from dmscan.market.sharing import board_for, last_lanes
 from dmscan.market.signing import Signer, load_keys, new_pair
 from dmscan.market.transport import Transport
@@ -25,8 +25,8 @@ from dmscan.settings import Telegram as Bot
 if TYPE_CHECKING:
     from dmscan.notify.telegram import Telegram
 
-PROBE_S = 8.0
-"""So long a question of `dmscan doctor` waits for its answer, each of three times."""
+PROBE_S = 4.5
+"""So long a question of `dmscan doctor` waits for its answer, and once more: a request may get lost."""
 
 
 def signer(settings: Settings) -> Signer | None:
@@ -75,7 +75,7 @@ async def open_probe(settings: Settings, clock: Clock) -> AsyncIterator[Probe]:
     key = signer(settings)
     board = board_for(settings.state, settings.api_url, key.public if key else "ip", clock)
     listener = Listener(clock, signed=key is not None, board=board)
-    market = Probe(Transport(open_client(), settings.api_url, key, listener, clock, attempt_s=PROBE_S), listener)
+    market = Probe(Impatient(open_client(), settings.api_url, key, listener, clock, attempt_s=PROBE_S), listener)
     try:
         yield market
     finally:

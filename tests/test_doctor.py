@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
+import httpx
 import pytest
 
 from dmscan.clock import Clock
 from dmscan.core.checkup import Check, Limit, Mark
 from dmscan.core.models import FeeSource, FeeTable, Quote
-from dmscan.doctor import Sample, clock, examine, fee_check, limit_check, units
+from dmscan.doctor import LOOKS, Sample, clock, examine, fee_check, limit_check, units
 from dmscan.errors import ExitCode
 from dmscan.market.exchange import open_client
 from dmscan.market.limits import Group
-from dmscan.market.probe import Listener, Probe
+from dmscan.market.probe import Impatient, Listener, Probe
 from dmscan.market.sharing import Board
 from dmscan.market.signing import load_keys, new_pair
 from dmscan.market.transport import Transport
 from dmscan.sandbox.respond import Manners
 from dmscan.sandbox.server import Sandbox
 from dmscan.sandbox.world import World
+from dmscan.wiring import PROBE_S
 
 from inprocess import IntoSandbox
 from make import NOW, make_quote
@@ -97,6 +101,53 @@ async def test_an_endpoint_that_changed_is_named_and_the_others_are_asked_all_th
 async def test_a_market_that_keeps_refusing_is_14() -> None:
     checks = await examined(market(faults={"v2/offers": "429"}))
     assert failures(checks) == {"v2/offers": ExitCode.RATE_LIMITED}
+
+
+class Leaping(asyncio.SelectorEventLoop):
+    """A loop whose time leaps to whatever is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leapt, look = 0.0, self._selector.select
+
+        def leap(timeout: float | None) -> list[object]:
+            events = look(0)
+            self.leapt += 0 if events else timeout or 0
+            return events
+
+        self._selector.select = leap
+
+    def time(self) -> float:
+        return super().time() + self.leapt
+
+
+class Silence(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def told_of_silence() -> list[tuple[float, Check]]:
+    """The checks, each with the moment it came."""
+    passed = asyncio.get_running_loop().time
+    clock = Clock(now=lambda: NOW, monotonic=passed)
+    listener = Listener(clock, signed=True, board=Board())
+    transport = Impatient(open_client(Silence()), "http://127.0.0.1", load_keys(*new_pair()), listener, clock, attempt_s=PROBE_S)
+    checks = [(passed(), check) async for check in examine(Probe(transport, listener))]
+    await transport.close()
+    return checks
+
+
+def test_a_market_that_never_answers_costs_ten_seconds_a_question_and_half_a_minute_in_all() -> None:
+    with asyncio.Runner(loop_factory=Leaping) as runner:
+        began = runner.get_loop().time()
+        moments, checks = zip(*runner.run(told_of_silence()), strict=True)
+    waits = [after - before for before, after in pairwise((began, *moments))]
+    assert max(waits) <= 11
+    assert 25 < sum(waits) <= 31
+    assert failures({check.name: check for check in checks}) == dict.fromkeys(
+        ["aggregated-prices", "customized-fees", "balance", *(look.name for look in LOOKS)], ExitCode.NO_DATA
+    )
 
 
 async def test_without_a_key_the_open_endpoints_are_asked() -> None:

@@ -42,7 +42,7 @@ def doctor(
     """Check settings, keys, clock, database and every endpoint of the market, and say what to do about what is not well.
 
     \b
-    Examples:
+    A market that does not answer is waited for half a minute at most, ten seconds a question. Examples:
       dmscan doctor
       dmscan doctor --offline     send nothing
       dmscan doctor -f json | jq '.checks[] | select(.status != "ok")'

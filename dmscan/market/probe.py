@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
 from dmscan.clock import Clock
 from dmscan.core.checkup import Limit
 from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Stamped
+from dmscan.errors import MarketError, MarketUnavailable, RateLimited
 from dmscan.market import wire
 from dmscan.market.client import Market
 from dmscan.market.endpoints import Call, Endpoint
@@ -20,6 +23,7 @@ from dmscan.market.sharing import Board
 from dmscan.market.transport import Transport
 
 FEE_ROWS = "1000"
+QUESTION_S, LEAST_S, IN_ALL_S = 10.0, 1.0, 25.0
 
 T = TypeVar("T")
 
@@ -39,6 +43,30 @@ class Listener(Pacer):
     async def answered(self, turn: Turn, headers: Mapping[str, str]) -> None:
         self._heard[turn.group] = shown(headers)
         await super().answered(turn, headers)
+
+
+class Impatient(Transport):
+    """Waits ten seconds for the answer to a question, and when the market has cost 25 in all for one second: half a minute at most."""
+
+    left_s = IN_ALL_S
+
+    async def ask(self, call: Call, read: Callable[[Answer], T]) -> T:
+        began = self.clock.monotonic()
+        limit = min(QUESTION_S, max(LEAST_S, self.left_s))
+        try:
+            async with asyncio.timeout(limit):
+                return await super().ask(call, read)
+        except TimeoutError as error:
+            raise self._no_answer(call, limit) from error
+        finally:
+            self.left_s -= self.clock.monotonic() - began
+
+    def _no_answer(self, call: Call, limit: float) -> MarketError:
+        if self.traffic().rate_limited:
+            return RateLimited(f"The market keeps refusing {call.endpoint} for too many requests; try again later.", call.endpoint)
+        return MarketUnavailable(
+            f"{urlsplit(self.base_url).hostname} did not answer within {limit:.0f} s ({call.endpoint}).", call.endpoint
+        )
 
 
 class Probe(Market):
