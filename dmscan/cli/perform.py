@@ -59,13 +59,15 @@ async def _perform(task: Task, desk: Desk, clock: Clock, heartbeat: Heartbeat) -
         rate = task.request.rate if task.request.rate_set else None
         market = await stack.enter_async_context(open_market(settings, rate, clock, task.request.max_requests))
         scan = Scan(task.request, market, clock, desk, book.history.memory if book.history else None)
-        with stopping(scan.stop, book.hurry) as caught, desk.bar():
-            desk.begin(scan.stop.set)
-            await book.begin(clock.seconds())
-            report = await scan.run(desk.scan_id, task.source)
-        report = structs.replace(report, stats=structs.replace(report.stats, rss_mb=peak_memory_mb()))
-        report = await book.record(report, most_specific((*caught.codes, report.exit_code(fail_empty=task.fail_empty))))
-        desk.tell(report, market.warning, stopped=bool(caught.codes))
+        with stopping(scan.stop, book.hurry) as caught:
+            with desk.bar():
+                desk.begin(scan.stop.set)
+                await book.begin(clock.seconds())
+                report = await scan.run(desk.scan_id, task.source)
+            stopped = bool(caught.codes)
+            report = structs.replace(report, stats=structs.replace(report.stats, rss_mb=peak_memory_mb()))
+            report = await book.record(report, most_specific((*caught.codes, report.exit_code(fail_empty=task.fail_empty))))
+        desk.tell(report, market.warning, stopped=stopped)
         desk.show(report)
         codes = [*caught.codes, report.exit_code(fail_empty=task.fail_empty)]
         if book.history and not caught.codes:

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -30,8 +31,10 @@ def stopping(stop: asyncio.Event, hurry: Callable[[], None] = lambda: None) -> I
 
     def on_signal(number: int) -> None:
         if caught.number is not None:
-            os._exit(128 + number)
+            _leave(number)
         caught.number = number
+        for one in SIGNALS:
+            signal.signal(one, _leave)  # the loop may be busy with the end
         hurry()
         stop.set()
 
@@ -42,3 +45,7 @@ def stopping(stop: asyncio.Event, hurry: Callable[[], None] = lambda: None) -> I
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+
+def _leave(number: int, _: object = None) -> NoReturn:
+    os._exit(128 + number)

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -22,6 +22,8 @@ Work = Callable[[sqlite3.Connection], T]
 
 STEP_S = 0.25
 """How long SQLite itself waits for a lock: short, so that nobody who stops waits longer than that."""
+HURRY_S = 0.75
+"""How long all who stop wait for a lock, together: two seconds are what a stop may take."""
 
 
 class Database:
@@ -38,7 +40,7 @@ class Database:
         self.times_ms: deque[float] = deque(maxlen=1000)
         self.path = path.absolute()
         self._clock = clock
-        self._tries = max(1, ceil(patience_s / STEP_S))
+        self._tries, self._hurries_at = max(1, ceil(patience_s / STEP_S)), inf
         self._connection = aiosqlite.Connection(self._connect, 1)
 
     async def __aenter__(self) -> Self:
@@ -53,8 +55,8 @@ class Database:
         self._close()
 
     def hurry(self) -> None:
-        """From now on a locked file is tried once more at most, also by who waits for it already: somebody wants to stop."""
-        self._tries = min(self._tries, 2)
+        """A locked file is waited for a moment more, by who waits for it already too, and then tried once: somebody wants to stop."""
+        self._hurries_at = min(self._hurries_at, self._clock.monotonic() + HURRY_S)
 
     async def run(self, work: Work[T]) -> T:
         """`work` on the database thread, tried again while another connection holds the lock."""
@@ -65,7 +67,8 @@ class Database:
                 return await self._on_thread(work)
             except faults.FAULTS as error:
                 tried += 1
-                if tried >= self._tries or not faults.is_busy(error):
+                is_over = tried >= self._tries or self._clock.monotonic() >= self._hurries_at
+                if is_over or not faults.is_busy(error):
                     raise self._fault(error) from error
             # Where waiting could deadlock SQLite gives up at once: the rest of the step is waited here.
             await self._clock.sleep(max(0.0, STEP_S - (self._clock.monotonic() - begun)))
