@@ -11,9 +11,10 @@ from dmscan.errors import HistoryError
 from dmscan.history import sources
 from dmscan.history.database import Database
 
-BATCH_ROWS = 1_000
-"""So many queued rows are stored without waiting for more: one row a commit takes 66 times as long as a thousand."""
-LONGEST_WAIT_S = 1.0
+BATCH_ROWS = 2_500
+"""So many queued rows are stored without waiting for more: one row a commit takes 66 times as long as a thousand, and new titles lie
+all over their index, each of whose pages is written once a commit."""
+LONGEST_WAIT_S = 2.5
 MOST_ROWS = 50_000
 """The queue is full with these, some 15 MB of quotes: most of a minute of the market's fastest answers."""
 
