@@ -32,6 +32,7 @@ BENCHMARKS: Mapping[str, str] = {
 }
 ON_DEMAND: Mapping[str, str] = {
     "connections": "whether HTTP/2 and the size of the pool help",
+    "layers": "where the CPU of a sweep goes, layer by layer",
     "soak": "R12: whether a process that scans for hours comes to hold more",
 }
 """Run only when named."""
@@ -63,7 +64,7 @@ def _show(record: Record, before: Record | None) -> None:
 def _options() -> argparse.Namespace:
     named = "\n".join(f"  {name:10} {what}" for name, what in (*BENCHMARKS.items(), *ON_DEMAND.items()))
     parser = argparse.ArgumentParser("python -m benchmarks", epilog=named, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help="which to run; without one all but the last two")
+    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help="which to run; without one all but the last three")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the tables")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show beside each figure what an earlier --json holds")
     parser.add_argument("--titles", type=int, metavar="N", help="titles of a market that is scanned to its end")
