@@ -37,6 +37,8 @@ SIDE_BY_SIDE = 8
 EARLY = 3
 """So many confirm while the sweep runs: more would leave it too few of the requests to show soon what is best."""
 FAILURES_IN_A_ROW = 3
+SKIPPED_SHARE = Fraction(1, 100)
+"""Up to here rows that cannot be read are only counted; with more of them a scan has not seen all (reliability.md P12)."""
 EAGER = 25 * CENT
 """Under a budget, what promises less a call waits until the whole sweep has shown what is best."""
 TURN = 2**60
@@ -48,6 +50,8 @@ class Market(confirm.Market, sweep.Market, tariff.Market, Protocol):
 
     @property
     def signed(self) -> bool: ...
+    @property
+    def received(self) -> int: ...
     @property
     def skipped(self) -> int: ...
     @property
@@ -304,6 +308,10 @@ class Scan:
         if isinstance(error, MarketRefused | ClockSkewed | MarketChanged):
             self.stop.set()
 
+    @property
+    def _is_patchy(self) -> bool:
+        return self._market.skipped > SKIPPED_SHARE * self._market.received
+
     def _close(self) -> None:
         for (game, _), error in self._unanswered.items():
             self._ledger.trouble(error, game)
@@ -312,6 +320,9 @@ class Scan:
         self._ledger.close()
         if not self._ledger.titles and not self._ledger.troubles and self._market.traffic().failed:
             self._ledger.trouble(MarketUnavailable("The market gave no answer within the budget.", "aggregated-prices"))
+        if self._is_patchy:
+            sentence = f"{self._market.skipped:,} of {self._market.received:,} rows could not be read: check for a newer dmscan."
+            self._ledger.trouble(MarketUnavailable(sentence))
         if self._ledger.units_differ:
             sentence = "The prices of last-sales are of another unit than the asks, so no relist can be trusted: check for a newer dmscan."
             self._ledger.trouble(MarketChanged(sentence, "last-sales"))
@@ -325,7 +336,7 @@ class Scan:
             request=self._request,
             started_at=started,
             finished_at=self._clock.seconds(),
-            complete=self._swept == set(self._request.games) and not left and not ledger.units_differ,
+            complete=self._swept == set(self._request.games) and not (left or ledger.units_differ or self._is_patchy),
             coverage=Fraction(ledger.judged, ledger.candidates) if ledger.candidates else Fraction(1),
             signed=self._market.signed,
             fee_sources={game: describe(table) for game, table in self._fees.items()},

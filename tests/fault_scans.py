@@ -93,6 +93,13 @@ def is_whole(report: ScanReport) -> bool:
     return report.complete and not report.troubles and printed(report) == all_there_is(*games)
 
 
+def tells_of_odd_rows(report: ScanReport) -> bool:
+    """Whether the scan found all there is, and says that it may not have because more than one row in a hundred could not be read."""
+    (trouble,) = report.troubles
+    is_told = trouble.message.startswith(f"{report.stats.skipped} of ") and trouble.message.endswith("check for a newer dmscan.")
+    return is_told and report.exit_code() == 3 and not report.complete and printed(report) == all_there_is(*map(str, report.request.games))
+
+
 def is_honest(report: ScanReport) -> bool:
     """Whether all that the scan found is there: with faults it may miss finds, but never make one up.
 

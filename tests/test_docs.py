@@ -48,7 +48,7 @@ MEANINGS = {
     ExitCode.OK: "no error, with or without finds (also when the budget ended it: see `complete`)",
     ExitCode.BUG: "a bug (one line; `--debug` shows the trace)",
     ExitCode.USAGE: "an option was mistyped",
-    ExitCode.PARTIAL: "partial: valid output, but something failed",
+    ExitCode.PARTIAL: "partial: valid output, but something failed, or more than 1 % of the rows could not be read",
     ExitCode.NOTHING_FOUND: "nothing found, only with `--fail-empty`",
     ExitCode.NO_DATA: "no usable data from any game",
     ExitCode.LOCKED: "another scan holds the lock",

@@ -444,7 +444,7 @@ ONE_PAGE = structs.replace(WHOLE, max_requests=2, fee=Fraction(7, 100))
 
 
 async def test_a_sweep_cut_by_a_budget_goes_on_where_it_was_cut(street: Street):
-    cut = [await street.scan(ONE_PAGE) for _ in range(2)]
+    cut = [await street.scan(ONE_PAGE, troubled=("",)) for _ in range(2)]  # two of a page's titles cannot be read
     assert [[page.cursor for page in visit.pages] for visit in cut] == [[""], [cursor_at(100)]]
     assert [visit.report.complete for visit in cut] == [False, False]
     names = street.shop.names("cs2")

@@ -219,6 +219,10 @@ class CachedMarket:
         return self._market.signed
 
     @property
+    def received(self) -> int:
+        return self._market.received
+
+    @property
     def skipped(self) -> int:
         return self._market.skipped
 

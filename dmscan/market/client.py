@@ -72,7 +72,7 @@ class Market:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self.skipped = 0
+        self.received = self.skipped = 0
 
     @property
     def signed(self) -> bool:
@@ -87,8 +87,8 @@ class Market:
         return self._transport.traffic()
 
     def recount(self) -> None:
-        """Traffic and skipped rows are counted from nothing again, and so is `--max-requests`."""
-        self.skipped = 0
+        """Traffic and rows are counted from nothing again, and so is `--max-requests`."""
+        self.received = self.skipped = 0
         self._transport.recount()
 
     @property
@@ -186,6 +186,7 @@ class Market:
 
     async def _ask(self, call: Call, read: Callable[[Answer], Page[T]]) -> Stamped[Page[T]]:
         page = await self._transport.ask(call, lambda answer: Stamped(read(answer), answer.at))
+        self.received += page.value.received
         self.skipped += page.value.skipped
         return page
 

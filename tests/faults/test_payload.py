@@ -14,7 +14,7 @@ from dmscan.core.models import Exit, Game
 from dmscan.errors import ExitCode
 from dmscan.sandbox.endpoints import cursor_at
 
-from fault_scans import all_there_is, finds, is_honest, is_whole, market_at, scan_at, scan_with
+from fault_scans import all_there_is, finds, is_honest, is_whole, market_at, scan_at, scan_with, tells_of_odd_rows
 from fault_server import ALWAYS, Arrival, Exchange, Fault, Misdeed, misbehaving, packed, small_market
 from make import make_request
 from misdeeds import HTML, each_row, edited, in_turn, named, rewritten, status, with_cursor
@@ -113,7 +113,7 @@ PRICES = {
 async def test_P7_P8_P9_P10_P11_P17_odd_prices_cost_their_rows_and_nothing_else(prices):
     bait = baited(*({"PRICE": price} for price in prices))
     report, server = await scan_with(*(Fault(bait, endpoint, turns=ALWAYS) for endpoint in LISTS))
-    assert is_whole(report)
+    assert tells_of_odd_rows(report)
     baits = len(prices) - 1 + sum(len(server.asked(endpoint)) for endpoint in LISTS)
     assert report.stats.skipped == baits
 
@@ -144,8 +144,9 @@ async def test_P9_no_price_is_no_bargain():
     ],
 )
 async def test_P12_P14_P15_P16_P19_P27_P28_an_odd_row_costs_itself_alone(endpoint, changes):
+    """One in each answer about a title is more than one in a hundred."""
     report, _ = await scan_with(Fault(baited(changes), endpoint, turns=ALWAYS))
-    assert is_whole(report)
+    assert is_whole(report) if endpoint == "aggregated-prices" else tells_of_odd_rows(report)
     assert report.stats.skipped >= 1
 
 
