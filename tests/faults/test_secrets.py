@@ -207,7 +207,7 @@ def test_the_history_tells_no_secret(dmscan):
 
 
 def skewed() -> Misdeed:
-    return status(401, date=formatdate(REAL.now() + 600, usegmt=True))
+    return status(401, date=formatdate(REAL.now() + 86_400, usegmt=True))
 
 
 @pytest.mark.parametrize("way", ["environment"], indirect=True)
