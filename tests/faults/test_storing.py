@@ -223,7 +223,7 @@ def test_D7_R2_killed_at_random_moments_no_scan_that_was_printed_is_lost(
     database, draw = tmp_path / "history.db", random.Random(kills)
     stored, lives, killed = {}, [], 0
     dmscan(*WRITING, "--fresh", "--db", str(database))
-    while killed < kills:
+    while killed < kills or len(stored) < 2:
         process = dmscan.start(*WRITING, "--fresh", "-v", "--db", str(database))
         assert process.stderr
         process.stderr.readline()
@@ -237,5 +237,4 @@ def test_D7_R2_killed_at_random_moments_no_scan_that_was_printed_is_lost(
             lives.append(time.monotonic() - begun)
         killed += process.returncode == -signal.SIGKILL
         check_whole(database, stored)
-    assert len(stored) > 1
     score("R2", f"{killed} killed, {len(stored)} printed: 0 lost, counts equal, whole")
