@@ -41,8 +41,10 @@ def doctor(
 ) -> Coroutine[Any, Any, int]:
     """Check settings, keys, clock, database and every endpoint of the market, and say what to do about what is not well.
 
+    A market that does not answer is waited for half a minute at most, ten seconds a question.
+
     \b
-    A market that does not answer is waited for half a minute at most, ten seconds a question. Examples:
+    Examples:
       dmscan doctor
       dmscan doctor --offline     send nothing
       dmscan doctor -f json | jq '.checks[] | select(.status != "ok")'

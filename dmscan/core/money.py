@@ -8,8 +8,12 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 Cents = int
+
+exact = lru_cache(maxsize=4096)(Fraction)
+"""A fraction of the text that it was stored as. Most titles share their fee and pace with others: one record for all of them."""
 
 _DOLLARS = re.compile(r"\$?([0-9]{1,7})(?:\.([0-9]{1,2}))?", re.ASCII)
 _SHARE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(%?)", re.ASCII)

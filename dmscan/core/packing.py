@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
-from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
 
+from dmscan.core.money import exact
+
 T = TypeVar("T")
 
 _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
-_fraction = lru_cache(maxsize=256)(Fraction)
 
 
 def pack(record: object) -> bytes:
@@ -23,4 +22,4 @@ def pack(record: object) -> bytes:
 
 def unpacker(type_: type[T]) -> Callable[[bytes], T]:
     """What makes a record of this type again out of its bytes."""
-    return msgspec.msgpack.Decoder(type_, dec_hook=lambda _, text: _fraction(text)).decode
+    return msgspec.msgpack.Decoder(type_, dec_hook=lambda _, text: exact(text)).decode

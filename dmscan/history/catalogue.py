@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import cache, lru_cache
 from itertools import chain, repeat
 from typing import Any
@@ -13,6 +12,7 @@ import msgspec
 
 from dmscan.core.memory import Known, Look, Refusals, SalesOutlook, SweepState
 from dmscan.core.models import Game, Quote
+from dmscan.core.money import exact
 from dmscan.history import rows, sources
 
 _GAMES = {game: game.value for game in Game}
@@ -110,14 +110,10 @@ def _quote(quote: Quote) -> rows.Row:
 def _known(game: Game, row: tuple[Any, ...], at: int) -> Known:
     title, ask, bid, ask_count, bid_count, _, usual_ask, two_sided, looks, finds, *heard, since, moves, looked_at, refusals = row
     asked_at, qualified, best_q40, pace = heard
-    sales = None if asked_at is None else SalesOutlook(asked_at, qualified, best_q40, _fraction(pace))
+    sales = None if asked_at is None else SalesOutlook(asked_at, qualified, best_q40, exact(pace))
     seen = (bool(two_sided), looks, finds, sales, since, moves, looked_at, _refusals(refusals))
     usual_ask = ask if usual_ask == ask else usual_ask  # one number for both: 250,000 titles would hold 8 MB more
     return Known(Quote(game, title, ask, bid, ask_count, bid_count, at), usual_ask, *seen)
-
-
-_fraction = lru_cache(maxsize=4096)(Fraction)
-"""Most titles share the pace of others: one record for all of them."""
 
 
 @lru_cache(maxsize=1024)

@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
-from functools import lru_cache
 
 from dmscan.core.fee_rows import FeeRows
 from dmscan.core.fees import DAY
 from dmscan.core.models import FeeRow, FeeSource, FeeTable, Game, Stamped
+from dmscan.core.money import exact
 from dmscan.history import rows, sources
 
 KEPT_DAYS = 8
@@ -34,8 +34,6 @@ SELECT fetched_at, default_fraction, min_cents, default_source, ignored, title, 
 FROM fee_tables LEFT JOIN fee_rows ON fee_table = id WHERE id = ? ORDER BY title, ordinal"""
 SOME = 10_000
 """Rows at a time: all at once they would take several times what is kept of them."""
-
-_fraction = lru_cache(maxsize=256)(Fraction)
 
 
 def table(connection: sqlite3.Connection, source: str, game: Game, since: int) -> Stamped[FeeTable] | None:
@@ -80,7 +78,7 @@ def _table(connection: sqlite3.Connection, number: int) -> Stamped[FeeTable]:
     with closing(connection.execute(_TABLE, (number,))) as found:
         while some := found.fetchmany(SOME):
             fetched_at, default, min_amount, default_source, ignored = some[0][:5]
-            reduced.add((title, FeeRow(_fraction(fraction), *limits)) for title, fraction, *limits in (row[5:] for row in some) if title)
+            reduced.add((title, FeeRow(exact(fraction), *limits)) for title, fraction, *limits in (row[5:] for row in some) if title)
     return Stamped(FeeTable(Fraction(default), min_amount, FeeSource(default_source), reduced, ignored), fetched_at)
 
 
