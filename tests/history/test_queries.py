@@ -310,7 +310,10 @@ async def test_a_file_that_is_locked_between_two_looks_at_it_is_looked_at_again(
     async with open_history(path, "sandbox", Clock()):
         pass
     steps = [*[("BEGIN", "SELECT 1")] * before, ("BEGIN", "BEGIN EXCLUSIVE"), ("ROLLBACK", "ROLLBACK")]
-    with closing(sqlite3.connect(path, isolation_level=None)) as holder, closing(sqlite3.connect(path, 0, isolation_level=None)) as asker:
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as holder,
+        closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as asker,
+    ):
         asker.set_trace_callback(lambda statement: steps and statement == steps[0][0] and holder.execute(steps.pop(0)[1]))
         reader._begin(asker, path, 2)
         assert (steps, asker.in_transaction) == ([], True)
